@@ -1,0 +1,134 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Putting uvgrpc under grpc.aio: the one file that touches grpcio's private modules.
+
+grpc.aio's factories look up their classes as globals of `grpc.aio._channel` and
+`grpc.aio._server`. Exchanging those two names works however and whenever a program
+got hold of the factories: imported by name before, or wrapped by an instrumentation.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import threading
+import warnings
+from typing import Any
+
+import grpc.aio
+import grpc.aio._channel as stock_channel
+import grpc.aio._server as stock_server
+
+from uvgrpc import _loop
+from uvgrpc.aio._channel import Channel
+from uvgrpc.aio._server import Server
+
+_lock = threading.Lock()
+
+
+class _State:
+    """What install() was asked for, and what it replaced."""
+
+    installed = False
+    strict = False
+    warned = False
+    channel_type: Any = None
+    server_type: Any = None
+
+
+def _use_uvgrpc() -> bool:
+    """Whether an object made now, in this thread, belongs to uvgrpc.
+
+    Raises:
+      UnsupportedLoopError: a loop of another kind is running and install() was strict.
+    """
+    try:
+        event_loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    if _loop.is_supported(event_loop):
+        return True
+    error = _loop.unsupported(event_loop)
+    if _State.strict:
+        raise error
+    if not _State.warned:
+        _State.warned = True
+        warnings.warn(f"{error}. grpc.aio is used there unchanged.", RuntimeWarning, stacklevel=4)
+    return False
+
+
+class _Chooser(abc.ABCMeta):
+    """A class that makes an object of uvgrpc's or of grpc.aio's, as the loop demands.
+
+    Objects of both count as instances: grpc.aio's own objects check for that.
+    """
+
+    _ours: type
+    _stock: type
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if "_ours" not in cls.__dict__:  # a subclass that the program made
+            return super().__call__(*args, **kwargs)
+        return (cls._ours if _use_uvgrpc() else cls._stock)(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        if "_ours" not in cls.__dict__:
+            return super().__instancecheck__(instance)
+        return isinstance(instance, (cls._ours, cls._stock))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if "_ours" not in cls.__dict__:
+            return super().__subclasscheck__(subclass)
+        return issubclass(subclass, (cls._ours, cls._stock))
+
+
+def _chooser(ours: type, stock: type) -> Any:
+    return _Chooser(stock.__name__, (ours,), {"_ours": ours, "_stock": stock, "__doc__": stock.__doc__})
+
+
+def install(*, strict: bool = False) -> None:
+    """Makes grpc.aio run on uvgrpc wherever uvloop's loop runs.
+
+    Channels and servers made from here on are uvgrpc's; those made before stay what
+    they are. May be called before a loop runs, and again to change `strict`.
+
+    Args:
+      strict: on a loop that is not uvloop's, raise UnsupportedLoopError instead of
+        using grpc.aio as it is, with one warning.
+
+    Raises:
+      UnsupportedLoopError: `strict`, and a loop of another kind is running.
+    """
+    if strict:
+        try:
+            event_loop = asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            if not _loop.is_supported(event_loop):
+                raise _loop.unsupported(event_loop)
+    with _lock:
+        _State.strict = strict
+        if _State.installed:
+            return
+        _State.channel_type = stock_channel.Channel
+        _State.server_type = stock_server.Server
+        stock_channel.Channel = _chooser(Channel, _State.channel_type)
+        stock_server.Server = _chooser(Server, _State.server_type)
+        _State.installed = True
+
+
+def uninstall() -> None:
+    """Gives grpc.aio its own classes back. Objects that exist keep working."""
+    with _lock:
+        if not _State.installed:
+            return
+        stock_channel.Channel = _State.channel_type
+        stock_server.Server = _State.server_type
+        _State.installed = False
+        _State.warned = False
+
+
+def is_installed() -> bool:
+    """Whether install() is in force."""
+    return _State.installed

@@ -1,0 +1,121 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finding, and ending, what uvgrpc keeps for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvloop
+import uvloop.loop
+
+from uvgrpc import _core
+
+# The _core.Loop of an event loop is an attribute of it, so that it lives and dies
+# with the loop and a look-up costs nothing.
+_ATTRIBUTE = "_uvgrpc_loop"
+
+
+class UnsupportedLoopError(RuntimeError):
+    """The running event loop is not uvloop's, so uvgrpc cannot work on it."""
+
+
+@dataclass(frozen=True)
+class LoopStats:
+    """Counters of one event loop, for tests and for finding leaks.
+
+    Attributes:
+      handles: libuv handles that uvgrpc has open on the loop. An idle loop has a
+        few of its own.
+      residents: channels, servers and calls that exist.
+      wakeups: how often the loop has called into uvgrpc.
+    """
+
+    handles: int
+    residents: int
+    wakeups: int
+
+
+def is_supported(event_loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether uvgrpc can work on `event_loop`."""
+    return isinstance(event_loop, uvloop.Loop)
+
+
+def unsupported(event_loop: asyncio.AbstractEventLoop) -> UnsupportedLoopError:
+    """The error to raise for a loop of another kind."""
+    kind = type(event_loop)
+    return UnsupportedLoopError(
+        f"uvgrpc needs uvloop's event loop, but {kind.__module__}.{kind.__qualname__} is running: "
+        "start the program with uvloop.run(main()) in place of asyncio.run(main())"
+    )
+
+
+def running_loop(what: str) -> asyncio.AbstractEventLoop:
+    """The running uvloop loop.
+
+    Args:
+      what: names in the error message what needs the loop.
+
+    Raises:
+      RuntimeError: no event loop is running in this thread.
+      UnsupportedLoopError: another loop than uvloop's is.
+    """
+    try:
+        event_loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            f"{what} needs a running event loop: use it inside a coroutine that uvloop.run() runs"
+        ) from None
+    if not is_supported(event_loop):
+        raise unsupported(event_loop)
+    return event_loop
+
+
+def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
+    """What uvgrpc keeps for `event_loop`, made when there is none yet.
+
+    Closing the loop from then on first ends all RPCs, channels and servers on it.
+    """
+    existing: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
+    if existing is not None:
+        return existing
+    created = _core.Loop(uvloop.loop.libuv_get_loop_t_ptr(event_loop), uvloop.loop.__file__)
+    setattr(event_loop, _ATTRIBUTE, created)
+    setattr(event_loop, "close", _closer(event_loop, created))
+    return created
+
+
+def _closer(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:
+    # Weak: the function is stored on the loop itself.
+    reference = weakref.ref(event_loop)
+
+    def close() -> None:
+        """Closes the loop, after everything that uvgrpc has on it."""
+        target = reference()
+        if target is None:
+            return
+        if not target.is_running():
+            native.shutdown()
+        type(target).close(target)
+
+    return close
+
+
+def loop_stats(event_loop: asyncio.AbstractEventLoop | None = None) -> LoopStats:
+    """Counters of a loop; of the running one by default.
+
+    Raises:
+      RuntimeError: none was given and none is running.
+      UnsupportedLoopError: the loop is not uvloop's.
+    """
+    if event_loop is None:
+        event_loop = running_loop("loop_stats()")
+    elif not is_supported(event_loop):
+        raise unsupported(event_loop)
+    native: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
+    if native is None:
+        return LoopStats(handles=0, residents=0, wakeups=0)
+    return LoopStats(native.handle_count, native.resident_count, native.wakeups)

@@ -1,0 +1,55 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The context of an RPC that is served."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import grpc.aio
+
+from uvgrpc import _core
+from uvgrpc.aio._status import status_number
+
+
+class Metadatum(NamedTuple):
+    """An entry of an RPC's metadata. The value is bytes under a key that ends in -bin."""
+
+    key: str
+    value: str | bytes
+
+
+class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any]):
+    """What a handler knows of its RPC, and how it shapes the answer.
+
+    Programs may set attributes of their own on it.
+    """
+
+    metadatum = Metadatum
+    abort_error = grpc.aio.AbortError
+    usage_error = grpc.aio.UsageError
+    _status_number_of = staticmethod(status_number)
+
+    async def read(self) -> Any:
+        """Reads a message from the client. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.read() yet")
+
+    async def write(self, message: Any) -> None:
+        """Writes a message to the client. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.write() yet")
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        """Chooses the compression of this RPC. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.set_compression() yet")
+
+    def peer_identities(self) -> Any:
+        """The identities of an authenticated peer. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identities() yet")
+
+    def peer_identity_key(self) -> Any:
+        """The property that identifies the peer. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identity_key() yet")
+
+    def auth_context(self) -> Any:
+        """What is known of the peer's authentication. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support ServicerContext.auth_context() yet")

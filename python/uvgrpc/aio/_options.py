@@ -1,0 +1,43 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Channel arguments that the API's own parameters stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+
+Options = tuple[tuple[str, Any], ...]
+
+# The request header by which core is told of a call's compression; core removes it.
+COMPRESSION_METADATA_KEY = "grpc-internal-encoding-request"
+_DEFAULT_COMPRESSION = "grpc.default_compression_algorithm"
+_ALGORITHM_NAMES = {
+    grpc.Compression.NoCompression: "identity",
+    grpc.Compression.Deflate: "deflate",
+    grpc.Compression.Gzip: "gzip",
+}
+
+
+def with_compression(
+    options: Iterable[tuple[str, Any]] | None, compression: grpc.Compression | None
+) -> Options:
+    """`options` and what asks for `compression` on everything that is sent."""
+    result = () if options is None else tuple(options)
+    if compression:
+        result += ((_DEFAULT_COMPRESSION, int(compression)),)
+    return result
+
+
+def compression_name(compression: grpc.Compression) -> str:
+    """The name of an algorithm on the wire.
+
+    Raises:
+      ValueError: it is not a member of grpc.Compression.
+    """
+    try:
+        return _ALGORITHM_NAMES[grpc.Compression(compression)]
+    except (ValueError, KeyError):
+        raise ValueError(f"not a grpc.Compression: {compression!r}") from None

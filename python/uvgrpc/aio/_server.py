@@ -1,0 +1,208 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+
+from uvgrpc import _core
+from uvgrpc._loop import core_loop, running_loop
+from uvgrpc.aio._context import ServicerContext
+from uvgrpc.aio._options import with_compression
+
+
+class _CallDetails(NamedTuple):
+    method: str
+    invocation_metadata: Any
+
+
+class HandlerCallDetails(_CallDetails, grpc.HandlerCallDetails):
+    """What a generic handler is asked about: a method's path, and an RPC's metadata."""
+
+
+class Server(grpc.aio.Server):
+    """A server on the running event loop.
+
+    Args:
+      thread_pool: where handlers that are not async run.
+      generic_handlers: handlers that find a method by its name.
+      interceptors: server interceptors.
+      options: channel arguments, pairs of a name and an int, str or bytes.
+      maximum_concurrent_rpcs: RPCs beyond are refused with RESOURCE_EXHAUSTED; None
+        for no limit.
+      compression: how messages are compressed.
+
+    Raises:
+      RuntimeError: no event loop is running.
+      UnsupportedLoopError: the loop is not uvloop's.
+      ValueError: `maximum_concurrent_rpcs` is not positive.
+    """
+
+    def __init__(
+        self,
+        thread_pool: Executor | None,
+        generic_handlers: Sequence[grpc.GenericRpcHandler] | None,
+        interceptors: Sequence[Any] | None,
+        options: Iterable[tuple[str, Any]],
+        maximum_concurrent_rpcs: int | None,
+        compression: grpc.Compression | None,
+    ) -> None:
+        if interceptors:
+            raise NotImplementedError("uvgrpc does not support server interceptors yet")
+        if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
+            raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
+        event_loop = running_loop("a server")
+        self._registered: dict[str, grpc.RpcMethodHandler] = {}
+        self._generic_handlers: list[grpc.GenericRpcHandler] = []
+        self._stopped = asyncio.Event()
+        self._core = _core.Server(
+            core_loop(event_loop),
+            event_loop,
+            with_compression(options, compression),
+            ServicerContext,
+            _HandlerFinder(self._registered, self._generic_handlers),
+            maximum_concurrent_rpcs,
+        )
+        self.add_generic_rpc_handlers(generic_handlers or ())
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Adds handlers that find a method by its name, after those of earlier calls.
+
+        Raises:
+          AttributeError: one of them has no method service().
+        """
+        for handler in generic_rpc_handlers:
+            if not callable(getattr(handler, "service", None)):
+                raise AttributeError(f'"{handler}" must conform to grpc.GenericRpcHandler type but does not')
+            self._generic_handlers.append(handler)
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler]
+    ) -> None:
+        """Adds the handlers of a service by name. They win over generic ones.
+
+        Those added before start() are known to core, which then reads their requests by
+        itself.
+        """
+        for name, handler in method_handlers.items():
+            self._registered[f"/{service_name}/{name}"] = handler
+
+    def add_insecure_port(self, address: str) -> int:
+        """Opens a port without transport security. To be called before start().
+
+        Args:
+          address: "host:port", "[::]:port", "unix:path" or "unix-abstract:name"; port 0
+            has one chosen.
+
+        Returns:
+          The port.
+
+        Raises:
+          RuntimeError: the address cannot be bound.
+        """
+        port: int = self._core.add_insecure_port(address)
+        if port == 0:
+            raise RuntimeError(
+                f"Failed to bind to address {address}; "
+                "set GRPC_VERBOSITY=debug environment variable to see detailed error message."
+            )
+        return port
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        """Opens a port with transport security. Not implemented yet."""
+        raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
+
+    async def start(self) -> None:
+        """Starts serving. Does nothing while the server runs.
+
+        Raises:
+          UsageError: the server was stopped.
+        """
+        if self._core.is_shutting_down:
+            raise grpc.aio.UsageError("Server not in ready state")
+        if self._core.is_started:
+            return
+        for path, handler in self._registered.items():
+            self._core.add_method(_core.Method(path, handler))
+        self._core.start()
+
+    async def stop(self, grace: float | None) -> None:
+        """Refuses new RPCs at once, and returns when none is left. Idempotent.
+
+        Args:
+          grace: seconds to let RPCs finish before they are aborted; None aborts them at
+            once. Of several calls the one that ends first decides.
+        """
+        finished = self._core.shutdown()
+        if grace is not None and grace > 0:
+            await asyncio.wait([finished], timeout=grace)
+        self._core.cancel_all_calls()
+        await finished
+        self._stopped.set()
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:
+        """Waits until the server has stopped.
+
+        Args:
+          timeout: seconds; None to wait for ever.
+
+        Returns:
+          Whether the time ran out.
+        """
+        if timeout is None:
+            await self._stopped.wait()
+            return False
+        try:
+            await asyncio.wait_for(self._stopped.wait(), timeout)
+        except asyncio.TimeoutError:
+            return True
+        return False
+
+
+class _HandlerFinder:
+    """Finds the handler of a method that core does not know. Holds no server."""
+
+    def __init__(
+        self,
+        registered: Mapping[str, grpc.RpcMethodHandler],
+        generic_handlers: Sequence[grpc.GenericRpcHandler],
+    ) -> None:
+        self._registered = registered
+        self._generic_handlers = generic_handlers
+
+    def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler | None:
+        registered = self._registered.get(path)
+        if registered is not None:
+            return registered
+        details = HandlerCallDetails(path, metadata)
+        for generic in self._generic_handlers:
+            handler = generic.service(details)
+            if handler is not None:
+                return handler
+        return None
+
+
+def server(
+    migration_thread_pool: Executor | None = None,
+    handlers: Sequence[grpc.GenericRpcHandler] | None = None,
+    interceptors: Sequence[Any] | None = None,
+    options: Sequence[tuple[str, Any]] | None = None,
+    maximum_concurrent_rpcs: int | None = None,
+    compression: grpc.Compression | None = None,
+) -> Server:
+    """Makes a server on the running event loop. See Server for the arguments."""
+    return Server(
+        migration_thread_pool,
+        handlers,
+        interceptors,
+        () if options is None else options,
+        maximum_concurrent_rpcs,
+        compression,
+    )

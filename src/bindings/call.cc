@@ -1,0 +1,61 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/bindings/call.h"
+
+#include <grpc/support/alloc.h>
+
+#include <utility>
+
+#include "absl/log/check.h"
+#include "src/bindings/python_hooks.h"
+#include "src/core/lib/surface/call.h"
+
+namespace uvgrpc {
+
+PythonHooks g_python;
+
+Call::Call(std::shared_ptr<LoopContext> context)
+    : LoopResident(context.get()), context_(std::move(context)) {}
+
+Call::~Call() {
+  if (call_ != nullptr) grpc_call_unref(call_);
+}
+
+void Call::Unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  context_->RunInLoop([this, keep_alive = context_] { delete this; });
+}
+
+std::string Call::Peer() const {
+  char* peer = grpc_call_get_peer(call_);
+  std::string result = peer;
+  gpr_free(peer);
+  return result;
+}
+
+void Call::Collect() {
+  if (std::exchange(on_list_, true)) return;
+  Ref();
+  context_->Collect(this);
+}
+
+void Call::StartCollected() {
+  on_list_ = false;
+  StartPending();
+  Unref();
+}
+
+void Call::StartBatch(const grpc_op* ops, size_t count,
+                      Completion* completion) {
+  Ref();
+  const grpc_call_error error = grpc_core::Call::FromC(call_)->StartBatch(
+      ops, count, completion->tag(), /*is_notify_tag_closure=*/false);
+  if (error == GRPC_CALL_OK) return;
+  // Nothing was started. The public function tries again and, for metadata that
+  // core refuses, fails the call and completes the batch.
+  CHECK_EQ(error, GRPC_CALL_ERROR_INVALID_METADATA);
+  grpc_call_start_batch(call_, ops, count, completion->tag(), nullptr);
+}
+
+}  // namespace uvgrpc

@@ -1,0 +1,69 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What client and server calls share: a grpc_call and its place on a loop.
+
+#ifndef UVGRPC_BINDINGS_CALL_H_
+#define UVGRPC_BINDINGS_CALL_H_
+
+#include <Python.h>
+#include <grpc/grpc.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "src/bindings/completion.h"
+#include "src/bindings/loop_context.h"
+
+namespace uvgrpc {
+
+// Counted from both sides: one reference of the Python object, one of each batch
+// in core, one of the context's list of collected work. Ref and Unref may be
+// called from any thread (Python's garbage collector runs where it likes); the
+// object is destroyed on the loop thread. Everything else is for the loop thread.
+class Call : public Collectable, public LoopResident {
+ public:
+  void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void Unref();
+
+  // The peer's address as a URI, as gRPC gives it: "ipv4:127.0.0.1:50051".
+  std::string Peer() const;
+
+  grpc_call* core() const { return call_; }
+  LoopContext* context() const { return context_.get(); }
+
+  // The Python object that hears of this call, borrowed: it must reset this
+  // before it goes. Any thread, with the GIL.
+  void set_owner(PyObject* owner) {
+    owner_.store(owner, std::memory_order_relaxed);
+  }
+
+  // Without the GIL only good to see that nobody listens any more.
+  PyObject* owner() const { return owner_.load(std::memory_order_relaxed); }
+
+ protected:
+  explicit Call(std::shared_ptr<LoopContext> context);
+  virtual ~Call();
+
+  // Puts the call on its context's list (see LoopContext::Collect).
+  void Collect();
+  // Starts `ops`, under the ExecCtx of the caller. `completion` follows in any
+  // case. Takes a reference, which the completion must drop.
+  void StartBatch(const grpc_op* ops, size_t count, Completion* completion);
+
+  // Collectable: drops the list's reference around StartPending.
+  void StartCollected() final;
+  virtual void StartPending() = 0;
+
+  const std::shared_ptr<LoopContext> context_;
+  grpc_call* call_ = nullptr;
+ private:
+  std::atomic<PyObject*> owner_{nullptr};
+  std::atomic<int> refs_{1};
+  bool on_list_ = false;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_CALL_H_

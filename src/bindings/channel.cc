@@ -1,0 +1,98 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/bindings/channel.h"
+
+#include <grpc/credentials.h>
+#include <grpc/grpc_security.h>
+#include <grpc/support/time.h>
+
+#include <utility>
+
+#include "src/bindings/client_call.h"
+#include "src/bindings/py_ref.h"
+#include "src/bindings/python_hooks.h"
+
+namespace uvgrpc {
+
+// Owns itself until it is delivered.
+class Channel::Watch final : public Completion {
+ public:
+  Watch(std::shared_ptr<LoopContext> context, PyObject* future)
+      : Completion(context.get()),
+        context_(std::move(context)),
+        future_(PyRef::Borrow(future)) {}
+
+ private:
+  bool Settle(bool ok) override {
+    changed_ = ok;
+    return true;
+  }
+  void Deliver() override {
+    g_python.resolve(future_.get(), changed_);
+    delete this;
+  }
+
+  const std::shared_ptr<LoopContext> context_;
+  const PyRef future_;
+  bool changed_ = false;
+};
+
+std::shared_ptr<Channel> Channel::NewInsecure(
+    std::shared_ptr<LoopContext> context, const std::string& target,
+    ChannelArgs* args) {
+  LoopBridge::CallScope scope(context->bridge());
+  args->Add(context->EngineArg());
+  grpc_channel_credentials* credentials = grpc_insecure_credentials_create();
+  grpc_channel* channel =
+      grpc_channel_create(target.c_str(), credentials, args->core());
+  grpc_channel_credentials_release(credentials);
+  // The last reference may be dropped on any thread.
+  return std::shared_ptr<Channel>(
+      new Channel(std::move(context), channel), [](Channel* self) {
+        const std::shared_ptr<LoopContext> loop = self->context_;
+        loop->RunInLoop([self] { delete self; });
+      });
+}
+
+Channel::Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel)
+    : LoopResident(context.get()),
+      context_(std::move(context)),
+      channel_(channel) {}
+
+Channel::~Channel() { Close(); }
+
+void Channel::Close() {
+  if (channel_ == nullptr) return;
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_channel_destroy(std::exchange(channel_, nullptr));
+}
+
+void* Channel::RegisterMethod(const std::string& method) {
+  return grpc_channel_register_call(channel_, method.c_str(), nullptr, nullptr);
+}
+
+std::vector<PyObject*> Channel::CallOwners() const {
+  std::vector<PyObject*> owners;
+  for (const ClientCall* call : calls_) {
+    if (call->owner() != nullptr) owners.push_back(call->owner());
+  }
+  return owners;
+}
+
+grpc_connectivity_state Channel::CheckConnectivity(bool try_to_connect) {
+  if (channel_ == nullptr) return GRPC_CHANNEL_SHUTDOWN;
+  LoopBridge::CallScope scope(context_->bridge());
+  return grpc_channel_check_connectivity_state(channel_,
+                                               try_to_connect ? 1 : 0);
+}
+
+void Channel::WatchConnectivity(grpc_connectivity_state last,
+                                PyObject* future) {
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_channel_watch_connectivity_state(
+      channel_, last, gpr_inf_future(GPR_CLOCK_MONOTONIC), context_->cq(),
+      (new Watch(context_, future))->tag());
+}
+
+}  // namespace uvgrpc

@@ -1,0 +1,74 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A channel of core's on one loop.
+
+#ifndef UVGRPC_BINDINGS_CHANNEL_H_
+#define UVGRPC_BINDINGS_CHANNEL_H_
+
+#include <Python.h>
+#include <grpc/grpc.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "src/bindings/channel_args.h"
+#include "src/bindings/loop_context.h"
+
+namespace uvgrpc {
+
+class ClientCall;
+
+// Loop thread; shared by the Python object and the calls on it, which may drop it
+// on any thread.
+class Channel final : public LoopResident {
+ public:
+  // A channel without transport security. `args` needs no engine argument.
+  static std::shared_ptr<Channel> NewInsecure(
+      std::shared_ptr<LoopContext> context, const std::string& target,
+      ChannelArgs* args);
+
+  const std::shared_ptr<LoopContext>& shared_context() const {
+    return context_;
+  }
+  grpc_channel* core() const { return channel_; }
+
+  // Destroys core's channel. Calls that are on it go on; watches end.
+  void Close();
+  bool is_closed() const { return channel_ == nullptr; }
+
+  // The handle of a method for ClientCall. Valid as long as the channel is open.
+  void* RegisterMethod(const std::string& method);
+
+  // The Python objects of the calls on this channel that are not over yet. With
+  // the GIL; borrowed.
+  std::vector<PyObject*> CallOwners() const;
+
+  // For ClientCall: from its start to its end.
+  void AddCall(ClientCall* call) { calls_.insert(call); }
+  void RemoveCall(ClientCall* call) { calls_.erase(call); }
+
+  // GRPC_CHANNEL_SHUTDOWN once closed.
+  grpc_connectivity_state CheckConnectivity(bool try_to_connect);
+
+  // Resolves `future` (an asyncio future) with true when the state is no longer
+  // `last`. With the GIL. The channel must be open.
+  void WatchConnectivity(grpc_connectivity_state last, PyObject* future);
+
+ private:
+  class Watch;
+
+  ~Channel();
+  Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel);
+  void EndWithLoop() override { Close(); }
+
+  const std::shared_ptr<LoopContext> context_;
+  grpc_channel* channel_;
+  absl::flat_hash_set<ClientCall*> calls_;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_CHANNEL_H_

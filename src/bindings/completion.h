@@ -1,0 +1,80 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What core hands back when an operation is done.
+
+#ifndef UVGRPC_BINDINGS_COMPLETION_H_
+#define UVGRPC_BINDINGS_COMPLETION_H_
+
+#include <grpc/grpc.h>
+
+namespace uvgrpc {
+
+class LoopContext;
+
+// A tag of a loop's callback completion queue. Core calls it on the completing
+// thread, from deep inside its own stack; all that happens there is that it
+// joins its loop's list. From the top of the loop's stack, later in the same
+// turn, come Settle and, if that asks for it, Deliver.
+class Completion : public grpc_completion_queue_functor {
+ public:
+  // `context` must outlive the operation.
+  explicit Completion(LoopContext* context) : context_(context) {
+    functor_run = &Completion::OnComplete;
+    inlineable = 1;
+    internal_success = 0;
+    internal_next = nullptr;
+  }
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  void* tag() { return static_cast<grpc_completion_queue_functor*>(this); }
+
+ protected:
+  ~Completion() = default;
+
+ private:
+  friend class LoopContext;
+  friend class CompletionList;
+
+  // Loop thread, without the GIL. Returns whether Python must hear of it; if
+  // not, the completion may be gone afterwards.
+  virtual bool Settle(bool ok) = 0;
+  // Loop thread, with the GIL. A Python exception that is left set is reported as
+  // unraisable. The completion may be gone afterwards.
+  virtual void Deliver() = 0;
+
+  static void OnComplete(grpc_completion_queue_functor* functor, int ok);
+
+  LoopContext* const context_;
+  Completion* next_ = nullptr;
+  bool ok_ = false;
+};
+
+// A first-in-first-out list that costs no memory. Not thread-safe.
+class CompletionList {
+ public:
+  bool empty() const { return head_ == nullptr; }
+  void Push(Completion* completion) {
+    completion->next_ = nullptr;
+    *tail_ = completion;
+    tail_ = &completion->next_;
+  }
+  // The first one, or null.
+  Completion* Pop() {
+    Completion* first = head_;
+    if (first != nullptr) {
+      head_ = first->next_;
+      if (head_ == nullptr) tail_ = &head_;
+    }
+    return first;
+  }
+
+ private:
+  Completion* head_ = nullptr;
+  Completion** tail_ = &head_;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_COMPLETION_H_

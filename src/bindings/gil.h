@@ -1,0 +1,44 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The interpreter lock, as a type.
+
+#ifndef UVGRPC_BINDINGS_GIL_H_
+#define UVGRPC_BINDINGS_GIL_H_
+
+#include <Python.h>
+
+namespace uvgrpc {
+
+// Holds the GIL, unless the interpreter is going away: then `acquired()` is
+// false and Python must not be touched. Taken in the delivery step of a loop
+// turn only, once a batch; never under a lock of core's.
+class GilGuard {
+ public:
+  GilGuard() : acquired_(!IsFinalizing()) {
+    if (acquired_) state_ = PyGILState_Ensure();
+  }
+  ~GilGuard() {
+    if (acquired_) PyGILState_Release(state_);
+  }
+  GilGuard(const GilGuard&) = delete;
+  GilGuard& operator=(const GilGuard&) = delete;
+
+  bool acquired() const { return acquired_; }
+
+ private:
+  static bool IsFinalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0 || Py_IsInitialized() == 0;
+#else
+    return _Py_IsFinalizing() != 0 || Py_IsInitialized() == 0;
+#endif
+  }
+
+  const bool acquired_;
+  PyGILState_STATE state_{};
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_GIL_H_

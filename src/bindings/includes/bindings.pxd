@@ -1,0 +1,157 @@
+# Declarations only: the C++ classes of src/bindings.
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t, uint64_t
+from libcpp cimport bool
+from libcpp.memory cimport shared_ptr
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+from src.bindings.includes.absl cimport StatusOr
+from src.bindings.includes.grpc cimport (
+    gpr_timespec,
+    grpc_byte_buffer,
+    grpc_connectivity_state,
+    grpc_metadata_array,
+    grpc_slice,
+    grpc_status_code,
+)
+
+
+cdef extern from "uv.h" nogil:
+    ctypedef struct uv_loop_t:
+        pass
+
+
+cdef extern from "src/iomgr_uv/uv_api.h" namespace "uvgrpc" nogil:
+    cdef cppclass CUvApi "uvgrpc::UvApi":
+        pass
+
+
+cdef extern from "src/iomgr_uv/loop_bridge.h" namespace "uvgrpc" nogil:
+    cdef cppclass CLoopBridge "uvgrpc::LoopBridge":
+        int handle_count() const
+        uint64_t callback_count() const
+        string DescribeHandles() const
+
+
+cdef extern from "src/bindings/core_init.h" namespace "uvgrpc" nogil:
+    void CInitCore "uvgrpc::InitCore"()
+
+
+cdef extern from "src/bindings/loop_capsule.h" namespace "uvgrpc":
+    StatusOr[uv_loop_t*] CLoopFromCapsule "uvgrpc::LoopFromCapsule"(object)
+    StatusOr[CUvApi] CUvApiOfModule "uvgrpc::UvApiOfModule"(const char*)
+
+
+cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
+    cdef cppclass CLoopContext "uvgrpc::LoopContext":
+        @staticmethod
+        StatusOr[shared_ptr[CLoopContext]] Create(uv_loop_t*, const CUvApi&)
+        CLoopBridge* bridge() const
+        bool is_closed() const
+        bool InLoopThread() const
+        int resident_count() const
+        void Shutdown()
+
+
+cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
+    cdef cppclass CChannelArgs "uvgrpc::ChannelArgs":
+        void AddInteger(const string& key, int value)
+        void AddString(const string& key, const string& value)
+
+
+cdef extern from "src/bindings/metadata.h" namespace "uvgrpc":
+    cdef cppclass COutgoingMetadata "uvgrpc::OutgoingMetadata":
+        bool Assign(object) except False
+    object CMetadataToTuple "uvgrpc::MetadataToTuple"(const grpc_metadata_array&, PyObject*)
+
+
+cdef extern from "src/bindings/message.h" namespace "uvgrpc":
+    grpc_slice CSliceFromBytes "uvgrpc::SliceFromBytes"(CLoopContext*, object)
+    object CBytesFromByteBuffer "uvgrpc::BytesFromByteBuffer"(grpc_byte_buffer*)
+    object CStrFromSlice "uvgrpc::StrFromSlice"(const grpc_slice&)
+
+
+cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
+    cdef cppclass CChannel "uvgrpc::Channel":
+        @staticmethod
+        shared_ptr[CChannel] NewInsecure(shared_ptr[CLoopContext], const string&, CChannelArgs*)
+        void Close()
+        bool is_closed() const
+        void* RegisterMethod(const string&)
+        grpc_connectivity_state CheckConnectivity(bool)
+        vector[PyObject*] CallOwners()
+        void WatchConnectivity(grpc_connectivity_state, PyObject*)
+
+
+cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
+    cdef cppclass CClientCallArguments "uvgrpc::ClientCall::Arguments":
+        void* method
+        gpr_timespec deadline
+        uint32_t initial_metadata_flags
+        grpc_slice request
+
+    cdef cppclass CClientCall "uvgrpc::ClientCall":
+        @staticmethod
+        CClientCall* NewUnary(shared_ptr[CChannel], const CClientCallArguments&)
+        COutgoingMetadata* outgoing_metadata()
+        void Cancel(const char*)
+        void Abandon()
+        void set_owner(PyObject*)
+        grpc_status_code code() const
+        const grpc_slice& details() const
+        const char* error_string() const
+        const grpc_metadata_array& initial_metadata() const
+        const grpc_metadata_array& trailing_metadata() const
+        grpc_byte_buffer* response() const
+        string Peer() const
+
+
+cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
+    cdef cppclass CReply "uvgrpc::ServerCall::Reply":
+        grpc_status_code code
+        string details
+        COutgoingMetadata trailing_metadata
+        bool has_message
+        grpc_slice message
+        uint32_t message_flags
+
+    cdef cppclass CServerCall "uvgrpc::ServerCall":
+        void Ref()
+        void Abandon()
+        void set_owner(PyObject*)
+        const grpc_slice& generic_path() const
+        gpr_timespec deadline() const
+        const grpc_metadata_array& request_metadata() const
+        grpc_byte_buffer* request() const
+        void ReceiveMessage(PyObject*)
+        COutgoingMetadata* initial_metadata()
+        void SendInitialMetadata(PyObject*)
+        CReply* reply()
+        void SendReply()
+        void set_wants_close()
+        bool is_closed() const
+        bool is_cancelled() const
+        string Peer() const
+
+
+cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
+    cdef cppclass CServer "uvgrpc::Server":
+        @staticmethod
+        CServer* New(shared_ptr[CLoopContext], CChannelArgs*, PyObject*)
+        void Abandon()
+        int AddInsecurePort(const string&)
+        int AddMethod(const string&, bool)
+        void Start()
+        void Shutdown()
+        void CancelAllCalls()
+
+
+cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
+    cdef cppclass CPythonHooks "uvgrpc::PythonHooks":
+        void (*on_request)(PyObject*, CServerCall*, int) noexcept
+        void (*on_server_call_closed)(PyObject*) noexcept
+        void (*on_server_shutdown)(PyObject*) noexcept
+        void (*on_client_call_done)(PyObject*) noexcept
+        void (*resolve)(PyObject*, bool) noexcept
+    CPythonHooks g_python

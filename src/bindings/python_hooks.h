@@ -1,0 +1,37 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What C++ calls in the Cython module. It cannot link against Cython functions,
+// so the module fills in this table when it is imported.
+
+#ifndef UVGRPC_BINDINGS_PYTHON_HOOKS_H_
+#define UVGRPC_BINDINGS_PYTHON_HOOKS_H_
+
+#include <Python.h>
+
+namespace uvgrpc {
+
+class ServerCall;
+
+// Each runs on the loop thread, with the GIL, from the delivery step of a turn.
+// An exception that is left set is reported as unraisable. The objects are
+// borrowed; the caller keeps them alive for the call.
+struct PythonHooks {
+  // An RPC arrived for `server` (a _core.Server). `method` is the index that
+  // AddMethod gave, or -1 for a method that was not registered.
+  void (*on_request)(PyObject* server, ServerCall* call, int method) = nullptr;
+  // The RPC of `context` (a _core.ServicerContext) is over.
+  void (*on_server_call_closed)(PyObject* context) = nullptr;
+  // `server` has shut down.
+  void (*on_server_shutdown)(PyObject* server) = nullptr;
+  // `call` (a _core.ClientCall) has its status.
+  void (*on_client_call_done)(PyObject* call) = nullptr;
+  // Resolves an asyncio future with a bool, unless it is done.
+  void (*resolve)(PyObject* future, bool result) = nullptr;
+};
+
+extern PythonHooks g_python;
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_PYTHON_HOOKS_H_

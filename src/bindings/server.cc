@@ -1,0 +1,118 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/bindings/server.h"
+
+#include <grpc/credentials.h>
+#include <grpc/grpc_security.h>
+
+#include <utility>
+
+#include "src/bindings/py_ref.h"
+#include "src/bindings/python_hooks.h"
+#include "src/bindings/server_call.h"
+
+namespace uvgrpc {
+
+Server* Server::New(std::shared_ptr<LoopContext> context, ChannelArgs* args,
+                    PyObject* owner) {
+  return new Server(std::move(context), args, owner);
+}
+
+Server::Server(std::shared_ptr<LoopContext> context, ChannelArgs* args,
+               PyObject* owner)
+    : LoopResident(context.get()),
+      context_(std::move(context)),
+      owner_(owner),
+      shutdown_tag_(this) {
+  LoopBridge::CallScope scope(context_->bridge());
+  args->Add(context_->EngineArg());
+  server_ = grpc_server_create(args->core(), nullptr);
+  grpc_server_register_completion_queue(server_, context_->cq(), nullptr);
+}
+
+Server::~Server() { grpc_server_destroy(server_); }
+
+void Server::Unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  context_->RunInLoop([this, keep_alive = context_] { delete this; });
+}
+
+void Server::Abandon() {
+  owner_.store(nullptr, std::memory_order_relaxed);
+  context_->RunInLoop([this, keep_alive = context_] {
+    EndWithLoop();
+    Unref();
+  });
+}
+
+int Server::AddInsecurePort(const std::string& address) {
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_server_credentials* credentials =
+      grpc_insecure_server_credentials_create();
+  const int port =
+      grpc_server_add_http2_port(server_, address.c_str(), credentials);
+  grpc_server_credentials_release(credentials);
+  return port;
+}
+
+int Server::AddMethod(const std::string& path, bool reads_request) {
+  methods_.push_back(Method{
+      grpc_server_register_method(
+          server_, path.c_str(), /*host=*/nullptr,
+          reads_request ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER
+                        : GRPC_SRM_PAYLOAD_NONE,
+          /*flags=*/0),
+      reads_request});
+  return static_cast<int>(methods_.size()) - 1;
+}
+
+void Server::Start() {
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_core::Server* core = grpc_core::Server::FromC(server_);
+  for (size_t i = 0; i < methods_.size(); ++i) {
+    core->SetRegisteredMethodAllocator(
+        context_->cq(), methods_[i].core,
+        [this, index = static_cast<int>(i),
+         reads_request = methods_[i].reads_request] {
+          return ServerCall::AllocateRegistered(this, index, reads_request);
+        });
+  }
+  core->SetBatchMethodAllocator(
+      context_->cq(), [this] { return ServerCall::AllocateGeneric(this); });
+  grpc_server_start(server_);
+}
+
+void Server::Shutdown() {
+  if (std::exchange(shutdown_started_, true)) return;
+  LoopBridge::CallScope scope(context_->bridge());
+  Ref();
+  grpc_server_shutdown_and_notify(server_, context_->cq(),
+                                  shutdown_tag_.tag());
+}
+
+void Server::CancelAllCalls() {
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_server_cancel_all_calls(server_);
+}
+
+void Server::EndWithLoop() {
+  Shutdown();
+  CancelAllCalls();
+}
+
+bool Server::HandleShutdown() {
+  if (owner() != nullptr) return true;
+  Unref();
+  return false;
+}
+
+void Server::DeliverShutdown() {
+  if (owner() != nullptr) {
+    const PyRef listener = PyRef::Borrow(owner());
+    g_python.on_server_shutdown(listener.get());
+  }
+  Unref();
+}
+
+}  // namespace uvgrpc

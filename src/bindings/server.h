@@ -1,0 +1,102 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A server of core's on one loop.
+
+#ifndef UVGRPC_BINDINGS_SERVER_H_
+#define UVGRPC_BINDINGS_SERVER_H_
+
+#include <Python.h>
+#include <grpc/grpc.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/bindings/channel_args.h"
+#include "src/bindings/completion.h"
+#include "src/bindings/loop_context.h"
+#include "src/core/server/server.h"
+
+namespace uvgrpc {
+
+// RPCs are not asked for one by one: core calls an allocator when one arrives,
+// which makes a ServerCall for it. Registered methods have an allocator of their
+// own and, where the request is a single message, come with that message.
+//
+// Counted: one reference of the Python object, one of each ServerCall, one of a
+// shutdown under way. Loop thread, but for Ref, Unref and Abandon.
+class Server final : public LoopResident {
+ public:
+  // A server with the reference of the caller. `owner` (borrowed) hears of RPCs
+  // and of the end, until Abandon. With the GIL.
+  static Server* New(std::shared_ptr<LoopContext> context, ChannelArgs* args,
+                     PyObject* owner);
+
+  void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void Unref();
+
+  // The caller's object is going: shuts down at once, cancelling all RPCs. Drops
+  // the caller's reference. Any thread, with the GIL.
+  void Abandon();
+
+  // Returns the port, or 0 when the address cannot be bound. Before Start.
+  int AddInsecurePort(const std::string& address);
+
+  // Returns the index that on_request will name. With `reads_request`, RPCs are
+  // delivered with their request message. Before Start; each path once.
+  int AddMethod(const std::string& path, bool reads_request);
+
+  void Start();
+
+  // Stops listening and refuses new RPCs; on_server_shutdown follows when the
+  // last RPC is over. Idempotent.
+  void Shutdown();
+
+  // Ends all RPCs that are under way. After Shutdown.
+  void CancelAllCalls();
+
+  // The borrowed Python object or null. Without the GIL only good to see that
+  // nobody listens any more.
+  PyObject* owner() const { return owner_.load(std::memory_order_relaxed); }
+  const std::shared_ptr<LoopContext>& shared_context() const {
+    return context_;
+  }
+
+ private:
+  struct Method {
+    void* core;
+    bool reads_request;
+  };
+  class ShutdownDone final : public Completion {
+   public:
+    explicit ShutdownDone(Server* server)
+        : Completion(server->context_.get()), server_(server) {}
+
+   private:
+    bool Settle(bool /*ok*/) override { return server_->HandleShutdown(); }
+    void Deliver() override { server_->DeliverShutdown(); }
+    Server* const server_;
+  };
+
+  Server(std::shared_ptr<LoopContext> context, ChannelArgs* args,
+         PyObject* owner);
+  ~Server();
+
+  void EndWithLoop() override;
+  bool HandleShutdown();
+  void DeliverShutdown();
+
+  const std::shared_ptr<LoopContext> context_;
+  grpc_server* server_;
+  std::atomic<PyObject*> owner_;
+  std::atomic<int> refs_{1};
+  std::vector<Method> methods_;
+  ShutdownDone shutdown_tag_;
+  bool shutdown_started_ = false;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_SERVER_H_

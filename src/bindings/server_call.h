@@ -1,0 +1,165 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// An RPC that this process serves.
+
+#ifndef UVGRPC_BINDINGS_SERVER_CALL_H_
+#define UVGRPC_BINDINGS_SERVER_CALL_H_
+
+#include <Python.h>
+#include <grpc/grpc.h>
+#include <grpc/support/time.h>
+
+#include <cstdint>
+#include <string>
+
+#include "src/bindings/call.h"
+#include "src/bindings/completion.h"
+#include "src/bindings/metadata.h"
+#include "src/bindings/server.h"
+#include "src/core/server/server.h"
+
+namespace uvgrpc {
+
+// Made by core's request for an allocation; delivered to Python by
+// PythonHooks::on_request, where the _core.ServicerContext takes a reference.
+//
+// What Python asks for during a turn is collected and started as one batch before
+// the loop polls. The wait for the RPC's end (RECV_CLOSE_ON_SERVER, which tells of
+// a cancellation) is asked for at delivery: a handler that answers in the same
+// turn has it in the batch of its reply, and the RPC costs one batch in all.
+class ServerCall final : public Call {
+ public:
+  // The result of a handler, or of its failure.
+  struct Reply {
+    grpc_status_code code = GRPC_STATUS_OK;
+    std::string details;
+    OutgoingMetadata trailing_metadata;
+    // Sent when has_message; taken over.
+    bool has_message = false;
+    grpc_slice message;
+    uint32_t message_flags = 0;
+  };
+
+  static grpc_core::Server::RegisteredCallAllocation AllocateRegistered(
+      Server* server, int method, bool reads_request);
+  static grpc_core::Server::BatchCallAllocation AllocateGeneric(Server* server);
+
+  // Cuts the tie to the Python context, which is going. An RPC that was not
+  // answered is ended with an error. Drops the caller's reference. Any thread,
+  // with the GIL.
+  void Abandon();
+
+  // The path, for an RPC of a method that was not registered: text as it came,
+  // which need not be UTF-8. Empty else.
+  const grpc_slice& generic_path() const { return details_.method; }
+  gpr_timespec deadline() const { return deadline_; }
+  const grpc_metadata_array& request_metadata() const {
+    return request_metadata_;
+  }
+  // The request message, or null: not (yet) read, or the client sent none.
+  grpc_byte_buffer* request() const { return request_; }
+
+  // Asks for a message; `future` resolves with true when request() holds one,
+  // with false at the end of the client's messages. With the GIL.
+  void ReceiveMessage(PyObject* future);
+
+  // What SendInitialMetadata, or the reply if that comes first, will send.
+  OutgoingMetadata* initial_metadata() { return &initial_metadata_; }
+  // Sends it now; `future` resolves with whether it left. Once, and not after
+  // SendReply. With the GIL.
+  void SendInitialMetadata(PyObject* future);
+
+  // To be filled before SendReply.
+  Reply* reply() { return &reply_; }
+  // Ends the RPC. Once.
+  void SendReply();
+
+  // Whether on_server_call_closed must be called for an RPC that went well; it
+  // always is for one that was cancelled before its reply.
+  void set_wants_close() { wants_close_ = true; }
+
+  bool reply_sent() const { return reply_requested_; }
+  // Whether the RPC is over, for either side.
+  bool is_closed() const { return closed_; }
+  // Whether it ended other than by our status reaching the client's side.
+  bool is_cancelled() const { return closed_ && cancelled_ != 0; }
+
+ private:
+  // What a tag does when it completes.
+  using Settler = bool (ServerCall::*)(bool ok);
+  using Deliverer = void (ServerCall::*)();
+  class Tag final : public Completion {
+   public:
+    Tag(ServerCall* call, Settler settle, Deliverer deliver)
+        : Completion(call->context()),
+          call_(call),
+          settle_(settle),
+          deliver_(deliver) {}
+
+   private:
+    bool Settle(bool ok) override { return (call_->*settle_)(ok); }
+    void Deliver() override { (call_->*deliver_)(); }
+    ServerCall* const call_;
+    const Settler settle_;
+    const Deliverer deliver_;
+  };
+  ServerCall(Server* server, int method);
+  ~ServerCall() override;
+
+  void StartPending() override;
+  void EndWithLoop() override;
+  size_t AddInitialMetadata(grpc_op* op);
+
+  bool HandleRequest(bool ok);
+  void DeliverRequest();
+  bool HandleClosed(bool ok);
+  void DeliverClosed();
+  bool HandleReply(bool ok);
+  bool HandleReceived(bool ok);
+  void DeliverReceived();
+  bool HandleInitialMetadataSent(bool ok);
+  void DeliverInitialMetadataSent();
+
+  Server* const server_;  // counted
+  const int method_;
+
+  // Written by core when the RPC arrives.
+  grpc_metadata_array request_metadata_;
+  grpc_call_details details_;
+  gpr_timespec deadline_;
+  grpc_byte_buffer* request_ = nullptr;
+
+  // Asked for by Python, started by StartPending.
+  bool close_requested_ = false;
+  bool receive_requested_ = false;
+  bool initial_metadata_requested_ = false;
+  bool reply_requested_ = false;
+  // Started.
+  bool close_started_ = false;
+  bool closes_with_reply_ = false;
+  bool initial_metadata_started_ = false;
+  bool reply_started_ = false;
+  // Over.
+  bool closed_ = false;
+  int cancelled_ = 0;  // written by core
+  bool wants_close_ = false;
+
+  OutgoingMetadata initial_metadata_;
+  Reply reply_;
+  grpc_slice reply_details_;
+  PyObject* receive_future_ = nullptr;
+  bool received_ = false;
+  PyObject* initial_metadata_future_ = nullptr;
+  bool initial_metadata_sent_ = false;
+
+  Tag request_tag_;
+  Tag close_tag_;
+  Tag reply_tag_;
+  Tag receive_tag_;
+  Tag initial_metadata_tag_;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_SERVER_CALL_H_

@@ -1,0 +1,293 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/loop_bridge.h"
+
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "src/iomgr_uv/orphan_queue.h"
+#include "src/iomgr_uv/uv_handle.h"
+#include "src/iomgr_uv/uv_status.h"
+
+namespace uvgrpc {
+namespace {
+
+// Closures run in one drain before other users of the loop get their turn.
+constexpr int kMaxWorkPerDrain = 512;
+// Rounds of start-drain-deliver in one prepare callback.
+constexpr int kMaxRoundsPerPrepare = 4;
+
+}  // namespace
+
+LoopObject::LoopObject(LoopBridge* bridge) : LoopObject(bridge, LinkLater()) {
+  Link();
+}
+
+LoopObject::LoopObject(LoopBridge* bridge, LinkLater)
+    : bridge_(bridge->shared_from_this()) {}
+
+void LoopObject::Link() {
+  CHECK(!linked_);
+  linked_ = true;
+  next_ = bridge_->objects_;
+  if (next_ != nullptr) next_->prev_ = this;
+  bridge_->objects_ = this;
+}
+
+LoopObject::~LoopObject() {
+  if (!linked_) return;
+  if (next_ != nullptr) next_->prev_ = prev_;
+  if (prev_ != nullptr) {
+    prev_->next_ = next_;
+  } else {
+    bridge_->objects_ = next_;
+  }
+}
+
+struct LoopBridge::Handles {
+  UvHandle<uv_async_t, LoopBridge> async;
+  UvHandle<uv_prepare_t, LoopBridge> prepare;
+
+  static void OnAsync(uv_async_t* handle) {
+    LoopBridge* bridge = UvHandle<uv_async_t, LoopBridge>::OwnerOf(handle);
+    CallbackScope scope(bridge);
+    bridge->TakeRemoteWork();
+  }
+
+  static void OnPrepare(uv_prepare_t* handle) {
+    UvHandle<uv_prepare_t, LoopBridge>::OwnerOf(handle)->HandlePrepare();
+  }
+};
+
+void LoopBridge::Work::Run() {
+  if (closure != nullptr) {
+    closure->Run();
+  } else {
+    function();
+  }
+}
+
+absl::StatusOr<std::shared_ptr<LoopBridge>> LoopBridge::Create(
+    uv_loop_t* loop, const UvApi& uv) {
+  auto bridge = std::make_shared<LoopBridge>(loop, uv);
+  auto handles = std::make_unique<Handles>();
+  int error = handles->async.Init(
+      bridge, bridge.get(), UV_ASYNC, [&](uv_async_t* handle) {
+        return uv.async_init(loop, handle, &Handles::OnAsync);
+      });
+  if (error == 0) {
+    error = handles->prepare.Init(
+        bridge, bridge.get(), UV_PREPARE,
+        [&](uv_prepare_t* handle) { return uv.prepare_init(loop, handle); });
+  }
+  if (error != 0) return UvStatus(uv, error, "setting up the loop");
+  bridge->handles_ = std::move(handles);
+  absl::MutexLock lock(bridge->mu_);
+  bridge->accepts_remote_ = true;
+  return bridge;
+}
+
+LoopBridge::LoopBridge(uv_loop_t* loop, const UvApi& uv)
+    : uv_(uv), loop_(loop), loop_thread_(ThreadToken()) {}
+
+LoopBridge::~LoopBridge() { CHECK(objects_ == nullptr); }
+
+const void* LoopBridge::ThreadToken() {
+  static thread_local char token;
+  return &token;
+}
+
+void LoopBridge::Post(EventEngine::Closure* closure) {
+  PostWork(Work{closure, nullptr});
+}
+
+void LoopBridge::Post(absl::AnyInvocable<void()> closure) {
+  PostWork(Work{nullptr, std::move(closure)});
+}
+
+void LoopBridge::PostWork(Work work) {
+  if (InLoopThread() &&
+      phase_.load(std::memory_order_relaxed) != Phase::kClosed) {
+    local_.push_back(std::move(work));
+    if (scope_depth_ == 0 && !draining_) ArmPrepare();
+    return;
+  }
+  {
+    absl::MutexLock lock(mu_);
+    if (accepts_remote_) {
+      remote_.push_back(std::move(work));
+      if (!std::exchange(remote_signalled_, true)) Wake();
+      return;
+    }
+  }
+  OrphanQueue::Get().Push([work = std::move(work)]() mutable { work.Run(); });
+}
+
+void LoopBridge::RequestTurn() {
+  turn_requested_ = true;
+  if (!in_prepare_) ArmPrepare();
+}
+
+void LoopBridge::RequestDelivery() {
+  delivery_requested_ = true;
+  if (scope_depth_ == 0 && !in_prepare_) ArmPrepare();
+}
+
+LoopBridge::CallbackScope::CallbackScope(LoopBridge* bridge)
+    : bridge_(bridge->shared_from_this()) {
+  bridge->loop_thread_.store(ThreadToken(), std::memory_order_relaxed);
+  bridge->callback_count_.fetch_add(1, std::memory_order_relaxed);
+  ++bridge->scope_depth_;
+}
+
+LoopBridge::CallbackScope::~CallbackScope() {
+  if (bridge_->scope_depth_ == 1) bridge_->Drain(/*deliver=*/true);
+  --bridge_->scope_depth_;
+  OrphanQueue::Get().Drain();
+}
+
+LoopBridge::CallScope::CallScope(LoopBridge* bridge) : bridge_(bridge) {
+  ++bridge_->scope_depth_;
+}
+
+LoopBridge::CallScope::~CallScope() {
+  if (bridge_->scope_depth_ == 1) bridge_->Drain(/*deliver=*/false);
+  --bridge_->scope_depth_;
+  OrphanQueue::Get().Drain();
+}
+
+void LoopBridge::Drain(bool deliver) {
+  if (draining_) return;
+  draining_ = true;
+  int budget = kMaxWorkPerDrain;
+  while (budget > 0) {
+    if (!local_.empty()) {
+      running_.swap(local_);
+      budget -= static_cast<int>(running_.size());
+      for (Work& work : running_) work.Run();
+      running_.clear();
+      continue;
+    }
+    if (!deliver || !delivery_requested_) break;
+    delivery_requested_ = false;
+    if (hooks_ == nullptr || !hooks_->DeliverCompletions()) break;
+    --budget;
+  }
+  draining_ = false;
+  if (!local_.empty() || delivery_requested_) ArmPrepare();
+}
+
+void LoopBridge::ArmPrepare() {
+  if (phase_.load(std::memory_order_relaxed) != Phase::kOpen) return;
+  if (!prepare_armed_) {
+    prepare_armed_ = true;
+    CHECK_EQ(uv_.prepare_start(handles_->prepare.get(), &Handles::OnPrepare),
+             0);
+  }
+  // Armed from its own callback it runs in the next turn: do not sleep first.
+  if (in_prepare_) Wake();
+}
+
+void LoopBridge::Wake() {
+  CHECK_EQ(uv_.async_send(handles_->async.get()), 0);
+}
+
+void LoopBridge::HandlePrepare() {
+  const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();
+  uv_.prepare_stop(handles_->prepare.get());
+  prepare_armed_ = false;
+  in_prepare_ = true;
+  {
+    CallbackScope scope(this);
+    for (int round = 0; round < kMaxRoundsPerPrepare && has_work(); ++round) {
+      if (std::exchange(turn_requested_, false) && hooks_ != nullptr) {
+        hooks_->StartCollected();
+      }
+      Drain(/*deliver=*/true);
+    }
+  }
+  if (has_work()) ArmPrepare();
+  in_prepare_ = false;
+}
+
+void LoopBridge::TakeRemoteWork() {
+  absl::MutexLock lock(mu_);
+  remote_signalled_ = false;
+  for (Work& work : remote_) local_.push_back(std::move(work));
+  remote_.clear();
+}
+
+void LoopBridge::Shutdown() {
+  if (phase_.load(std::memory_order_relaxed) != Phase::kOpen) return;
+  const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();
+  loop_thread_.store(ThreadToken(), std::memory_order_relaxed);
+  phase_.store(Phase::kClosing, std::memory_order_release);
+  ++scope_depth_;
+  // Not by Drain: posted work may have called us, as when an engine dies on
+  // another thread, and then Drain is on the stack.
+  const bool was_draining = std::exchange(draining_, true);
+  // What the last work posts is run here, so keep going until nothing is left;
+  // objects may still be made by work that was under way (a connection that was
+  // just accepted), and let go the same way.
+  do {
+    TakeRemoteWork();
+    if (std::exchange(turn_requested_, false) && hooks_ != nullptr) {
+      hooks_->StartCollected();
+    }
+    while (!local_.empty()) {
+      std::vector<Work> batch;
+      batch.swap(local_);
+      for (Work& work : batch) work.Run();
+    }
+    if (std::exchange(delivery_requested_, false) && hooks_ != nullptr) {
+      hooks_->DeliverCompletions();
+    }
+    while (objects_ != nullptr) {
+      LoopObject* object = objects_;
+      objects_ = object->next_;
+      if (objects_ != nullptr) objects_->prev_ = nullptr;
+      object->next_ = nullptr;
+      object->linked_ = false;
+      object->HandleLoopClosing();
+    }
+  } while (has_work());
+  draining_ = was_draining;
+  {
+    absl::MutexLock lock(mu_);
+    accepts_remote_ = false;
+    for (Work& work : remote_) {
+      OrphanQueue::Get().Push(
+          [work = std::move(work)]() mutable { work.Run(); });
+    }
+    remote_.clear();
+  }
+  handles_->async.Close(keep_alive);
+  handles_->prepare.Close(keep_alive);
+  handles_.reset();
+  --scope_depth_;
+  phase_.store(Phase::kClosed, std::memory_order_release);
+  OrphanQueue::Get().Drain();
+}
+
+void LoopBridge::CountHandle(uv_handle_type type, int delta) {
+  handles_by_type_[type] += delta;
+  handle_count_.fetch_add(delta, std::memory_order_relaxed);
+}
+
+std::string LoopBridge::DescribeHandles() const {
+  std::vector<std::string> parts;
+  const auto add = [&](uv_handle_type type, const char* name) {
+    if (handles_by_type_[type] != 0) {
+      parts.push_back(absl::StrCat(handles_by_type_[type], " ", name));
+    }
+  };
+#define UVGRPC_ADD(uppercase, lowercase) add(UV_##uppercase, #lowercase);
+  UV_HANDLE_TYPE_MAP(UVGRPC_ADD)
+#undef UVGRPC_ADD
+  return parts.empty() ? "none" : absl::StrJoin(parts, ", ");
+}
+
+}  // namespace uvgrpc

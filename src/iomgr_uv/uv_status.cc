@@ -1,0 +1,74 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/uv_status.h"
+
+#include <cstring>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace uvgrpc {
+namespace {
+
+// libuv's codes on Unix are negated errno values, apart from a few of its own.
+absl::StatusCode CodeFor(int error) {
+  switch (error) {
+    case UV_ECANCELED:
+    case UV_EAI_CANCELED:
+      return absl::StatusCode::kCancelled;
+    case UV_EINVAL:
+    case UV_ENAMETOOLONG:
+    case UV_EAFNOSUPPORT:
+    case UV_EPROTONOSUPPORT:
+    case UV_EAI_SERVICE:
+      return absl::StatusCode::kInvalidArgument;
+    case UV_EACCES:
+    case UV_EPERM:
+      return absl::StatusCode::kPermissionDenied;
+    case UV_EADDRINUSE:
+      return absl::StatusCode::kAlreadyExists;
+    case UV_ENOMEM:
+    case UV_EAI_MEMORY:
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+      return absl::StatusCode::kResourceExhausted;
+    case UV_ETIMEDOUT:
+      return absl::StatusCode::kDeadlineExceeded;
+    case UV_EAI_NONAME:
+    case UV_EAI_NODATA:
+    case UV_EAI_ADDRFAMILY:
+      return absl::StatusCode::kNotFound;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
+}
+
+absl::Status Make(int uv_error, absl::string_view what,
+                  absl::string_view reason, absl::string_view name) {
+  return absl::Status(CodeFor(uv_error),
+                      absl::StrFormat("%s: %s (%s)", what, reason, name));
+}
+
+}  // namespace
+
+absl::Status UvStatus(const UvApi& uv, int error, absl::string_view what) {
+  if (error >= 0) return absl::OkStatus();
+  char reason[128];
+  char name[32];
+  uv.strerror_r(error, reason, sizeof(reason));
+  uv.err_name_r(error, name, sizeof(name));
+  return Make(error, what, reason, name);
+}
+
+absl::Status ErrnoStatus(int error, absl::string_view what) {
+  if (error == 0) return absl::OkStatus();
+  char buffer[128];
+  // The GNU strerror_r may return a string of its own instead of the buffer.
+  const char* reason = strerror_r(error, buffer, sizeof(buffer));
+  return Make(-error, what, reason, absl::StrCat("errno ", error));
+}
+
+}  // namespace uvgrpc
