@@ -67,8 +67,8 @@ class ClientCall:
 
 class Method:
     name: str
-    handler: grpc.RpcMethodHandler
-    def __init__(self, name: str, handler: grpc.RpcMethodHandler) -> None: ...
+    handler: grpc.RpcMethodHandler[Any, Any]
+    def __init__(self, name: str, handler: grpc.RpcMethodHandler[Any, Any]) -> None: ...
     @property
     def is_unary_unary(self) -> bool: ...
 
@@ -82,7 +82,7 @@ class Server:
         event_loop: asyncio.AbstractEventLoop,
         options: Iterable[tuple[str, Any]],
         context_type: type[ServicerContext],
-        find_handler: Callable[[str, Any], grpc.RpcMethodHandler | None],
+        find_handler: Callable[[str, Any], grpc.RpcMethodHandler[Any, Any] | None],
         maximum_concurrent_rpcs: int | None,
     ) -> None: ...
     def add_insecure_port(self, address: str) -> int: ...

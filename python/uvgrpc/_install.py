@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import importlib
 import threading
 import warnings
 from typing import Any
 
-import grpc.aio
-import grpc.aio._channel as stock_channel
-import grpc.aio._server as stock_server
-
 from uvgrpc import _loop
 from uvgrpc.aio._channel import Channel
 from uvgrpc.aio._server import Server
+
+# Any: what is private to grpcio has no types.
+stock_channel: Any = importlib.import_module("grpc.aio._channel")
+stock_server: Any = importlib.import_module("grpc.aio._server")
 
 _lock = threading.Lock()
 

@@ -82,9 +82,12 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     existing: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
     if existing is not None:
         return existing
-    created = _core.Loop(uvloop.loop.libuv_get_loop_t_ptr(event_loop), uvloop.loop.__file__)
-    setattr(event_loop, _ATTRIBUTE, created)
-    setattr(event_loop, "close", _closer(event_loop, created))
+    # Not in uvloop's stubs.
+    capsule = uvloop.loop.libuv_get_loop_t_ptr(event_loop)  # type: ignore[attr-defined]
+    created = _core.Loop(capsule, uvloop.loop.__file__)
+    attributes = vars(event_loop)
+    attributes[_ATTRIBUTE] = created
+    attributes["close"] = _closer(event_loop, created)
     return created
 
 

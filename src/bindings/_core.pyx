@@ -10,6 +10,7 @@ Everything belongs to the thread of its event loop, unless it says otherwise.
 import logging
 from asyncio import CancelledError, Future, Task
 from inspect import isawaitable
+from types import CoroutineType
 
 from cpython.object cimport PyObject
 from cython.operator cimport dereference
@@ -441,6 +442,7 @@ cdef class Server:
     cdef object _find_handler
     cdef list _methods
     cdef set _running
+    cdef set _closing
     cdef object _limit
     cdef list _shutdown_waiters
     cdef readonly bint is_started
@@ -456,6 +458,7 @@ cdef class Server:
         self._find_handler = find_handler
         self._methods = []
         self._running = set()
+        self._closing = set()
         self._limit = maximum_concurrent_rpcs
         self._shutdown_waiters = []
         self._server = CServer.New(loop._context, &args, <PyObject*>self)
@@ -575,6 +578,7 @@ cdef class ServicerContext:
     cdef object _abort_exception
     cdef bint _metadata_sent
     cdef bint _no_compression
+    cdef bint _handler_over
     cdef list _callbacks
     cdef object __weakref__
 
@@ -620,20 +624,19 @@ cdef class ServicerContext:
         self._no_compression = True
 
     def done(self):
-        return self._call.is_closed()
+        return self._call.reply_sent() or self._call.is_closed()
 
     def cancelled(self):
+        """Whether the RPC ended before its status reached the client."""
         return self._call.is_cancelled()
 
     def add_done_callback(self, callback):
-        """Calls `callback(context)` from the loop once the RPC is over."""
-        if self._call.is_closed():
-            self._event_loop.call_soon(callback, self)
-            return
+        """Calls `callback(context)` from the loop once RPC and handler are over."""
         if self._callbacks is None:
             self._callbacks = []
             self._call.set_wants_close()
         self._callbacks.append(callback)
+        self._run_callbacks_when_over()
 
     async def send_initial_metadata(self, metadata):
         self._check_running()
@@ -653,10 +656,10 @@ cdef class ServicerContext:
             self._trailing = _checked_trailing_metadata(trailing_metadata)
         if details or not self._status_details:
             self._status_details = details
-        self._check_running()
         self._status = code
         self._abort_exception = self.abort_error("Locally aborted.")
-        self._send_reply(number, self._status_details, None)
+        if not self.done():
+            self._send_reply(number, self._status_details, None)
         raise self._abort_exception
 
     async def abort_with_status(self, status):
@@ -664,14 +667,10 @@ cdef class ServicerContext:
 
     # ---- what the server calls
 
-    def _is_finished(self):
-        """Whether the status was sent or the RPC ended by itself."""
-        return self._abort_exception is not None or self._call.is_closed()
-
     cdef _check_running(self):
         if self._abort_exception is not None:
             raise self._abort_exception
-        if self._call.is_closed():
+        if self.done():
             raise self.usage_error("RPC already finished.")
 
     cdef _send_reply(self, int code, details, message):
@@ -703,23 +702,34 @@ cdef class ServicerContext:
         task = self._task
         if self._call.is_cancelled() and task is not None and not task.done():
             task.cancel()
-        callbacks = self._callbacks
-        if callbacks is not None:
-            self._callbacks = None
-            for callback in callbacks:
-                self._event_loop.call_soon(callback, self)
+        self._run_callbacks_when_over()
 
     cdef _leave(self):
         """The handler is over: breaks the cycle with its task."""
         self._task = None
+        self._handler_over = True
         self._server._running.discard(self)
+        self._run_callbacks_when_over()
+
+    cdef _run_callbacks_when_over(self):
+        if self._callbacks is None or not self._handler_over:
+            return
+        if not self._call.is_closed():
+            # Nothing else holds the context between its handler's end and its RPC's.
+            self._server._closing.add(self)
+            return
+        self._server._closing.discard(self)
+        callbacks = self._callbacks
+        self._callbacks = None
+        for callback in callbacks:
+            self._event_loop.call_soon(callback, self)
 
     cdef _handle_error(self, error):
         """Reports what a handler raised, as grpc.aio does."""
         _log.exception(
             "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
         )
-        if self._is_finished():
+        if self.done():
             return
         number = _UNKNOWN if self._status is None else self._status_number_of(self._status)
         if number == _OK:
@@ -765,9 +775,8 @@ async def _serve_generic(ServicerContext context):
             await future
         await _serve_unary_unary(context, method)
     except CancelledError:
-        if not context._call.is_closed():
+        if not context.done():
             context._send_reply(_CANCELLED, "", None)
-        raise
     finally:
         context._leave()
 
@@ -786,11 +795,12 @@ async def _serve_unary_unary(ServicerContext context, Method method):
         deserializer = method._request_deserializer
         request = data if deserializer is None else deserializer(data)
         response = method._behavior(request, context)
-        if not isawaitable(response):
+        if type(response) is not CoroutineType and not isawaitable(response):
             raise NotImplementedError("uvgrpc does not serve handlers that are not async yet")
         response = await response
         if context._abort_exception is not None:
-            raise context._abort_exception
+            _log.error("Abort error unexpectedly suppressed in servicer method [%s]", method.name)
+            return
         if context._call.is_closed():
             return
         number = _OK if context._status is None else context._status_number_of(context._status)
@@ -803,7 +813,7 @@ async def _serve_unary_unary(ServicerContext context, Method method):
             context._send_reply(number, context._status_details, None)
     except CancelledError:
         # The client's doing, or the handler raised it by itself.
-        if not context._is_finished():
+        if not context.done():
             context._send_reply(_CANCELLED, context._status_details, None)
     except Exception as error:
         if error is not context._abort_exception:

@@ -19,7 +19,8 @@ class Metadatum(NamedTuple):
     value: str | bytes
 
 
-class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any]):
+# The stubs of grpc.aio are narrower than grpc.aio: they forbid int codes, for one.
+class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
     """What a handler knows of its RPC, and how it shapes the answer.
 
     Programs may set attributes of their own on it.

@@ -59,7 +59,7 @@ class Server(grpc.aio.Server):
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
-        self._registered: dict[str, grpc.RpcMethodHandler] = {}
+        self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
         self._core = _core.Server(
@@ -72,7 +72,7 @@ class Server(grpc.aio.Server):
         )
         self.add_generic_rpc_handlers(generic_handlers or ())
 
-    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that find a method by its name, after those of earlier calls.
 
         Raises:
@@ -84,7 +84,7 @@ class Server(grpc.aio.Server):
             self._generic_handlers.append(handler)
 
     def add_registered_method_handlers(
-        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler]
+        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """Adds the handlers of a service by name. They win over generic ones.
 
@@ -161,7 +161,7 @@ class Server(grpc.aio.Server):
             return False
         try:
             await asyncio.wait_for(self._stopped.wait(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return True
         return False
 
@@ -171,13 +171,13 @@ class _HandlerFinder:
 
     def __init__(
         self,
-        registered: Mapping[str, grpc.RpcMethodHandler],
+        registered: Mapping[str, grpc.RpcMethodHandler[Any, Any]],
         generic_handlers: Sequence[grpc.GenericRpcHandler],
     ) -> None:
         self._registered = registered
         self._generic_handlers = generic_handlers
 
-    def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler | None:
+    def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
         registered = self._registered.get(path)
         if registered is not None:
             return registered

@@ -130,6 +130,7 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         CReply* reply()
         void SendReply()
         void set_wants_close()
+        bool reply_sent() const
         bool is_closed() const
         bool is_cancelled() const
         string Peer() const

@@ -1,0 +1,84 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The results of a run as plain data: what run.py writes as JSON and report.py reads."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Literal, TypedDict
+
+from harness.peers import BASELINE, SUBJECT
+from harness.scenario import Scenario, Target
+
+SCHEMA = 1
+Status = Literal["measured", "not yet", "not here", "failed"]
+
+
+class PeerResult(TypedDict):
+    status: Status
+    reason: str
+    versions: dict[str, str]
+    note: str
+    rounds: list[dict[str, float]]
+
+
+class Run(TypedDict):
+    schema: int
+    date: str
+    machine: dict[str, str]
+    options: dict[str, float]
+    scenarios: dict[str, dict[str, PeerResult]]  # by scenario and peer
+
+
+def new_peer_result() -> PeerResult:
+    return {"status": "measured", "reason": "", "versions": {}, "note": "", "rounds": []}
+
+
+def median(result: PeerResult, metric: str) -> float | None:
+    values = [values[metric] for values in result["rounds"] if metric in values]
+    return statistics.median(values) if values else None
+
+
+def spread(result: PeerResult, metric: str) -> float | None:
+    """Largest less smallest, in parts of the median."""
+    values = [values[metric] for values in result["rounds"] if metric in values]
+    middle = statistics.median(values) if values else 0.0
+    return (max(values) - min(values)) / middle if middle else None
+
+
+def ratio(results: dict[str, PeerResult], peer: str, metric: str) -> float | None:
+    """The median of the ratios to the baseline, round by round.
+
+    What disturbed both in a round cancels out.
+    """
+    if peer not in results or BASELINE.name not in results:
+        return None
+    pairs = zip(results[peer]["rounds"], results[BASELINE.name]["rounds"], strict=False)
+    ratios = [mine[metric] / other[metric] for mine, other in pairs if mine.get(metric) and other.get(metric)]
+    return statistics.median(ratios) if ratios else None
+
+
+def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, float | None]:
+    """Whether the project itself meets a target, and with what value."""
+    if target.relative:
+        value = ratio(results, SUBJECT.name, target.metric)
+    elif SUBJECT.name in results:
+        value = median(results[SUBJECT.name], target.metric)
+    else:
+        value = None
+    if value is None:
+        return False, None
+    high_enough = target.at_least is None or value >= target.at_least
+    low_enough = target.at_most is None or value <= target.at_most
+    return high_enough and low_enough, value
+
+
+def describe_target(scenario: Scenario, target: Target, results: dict[str, PeerResult]) -> str:
+    title = next(metric.title for metric in scenario.metrics if metric.key == target.metric)
+    bound = f"at least {target.at_least:g}" if target.at_least is not None else f"at most {target.at_most:g}"
+    if target.relative:
+        bound += f"x {BASELINE.title}"
+    met, value = target_met(target, results)
+    if value is None:
+        return f"{title} {bound}: not measured"
+    return f"{title} {bound}: {value:,.3g}, {'met' if met else 'missed'}"

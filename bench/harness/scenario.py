@@ -1,0 +1,200 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario is, and the one bench that it runs on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.child import Child, ask
+from harness.peers import PROGRAMS, Peer
+from harness.tools import Canned, H2Load, Load
+from harness.usage import Usage, usage
+
+SERVICES = {
+    "unary": "/bench.Unary/SayHello",
+    "streaming": "/bench.Streaming/SayHello",
+    "pingpong": "/bench.PingPong/SayHello",
+}
+WARMUP_REQUESTS = 500
+
+
+@dataclass(frozen=True)
+class Metric:
+    key: str
+    title: str
+    digits: int = 0
+    ratio: bool = False  # shown relative to the baseline too
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound that the project sets itself; relative ones are ratios to the baseline."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Bench:
+    seconds: float
+    quick: bool
+    measured_core: int
+    load_core: int
+    canned: Path
+    stubs: Path
+    scratch: Path
+    interpreters: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def server(self, peer: Peer, service: str) -> Iterator[Server]:
+        """A fresh server of a peer, on the measured core."""
+        command = self._command(peer, "serve", "--service", service)
+        with Child(command, self.measured_core, self._environment()) as child:
+            ready = child.line()
+            yield Server(self, child, int(ready["port"]), SERVICES[service], ready["versions"])
+
+    @contextmanager
+    def canned_server(self, mode: str) -> Iterator[int]:
+        """The Go server, on the load core: its port."""
+        command = [str(self.canned), "serve", "-mode", mode]
+        with Child(command, self.load_core, {"GOMAXPROCS": "1"}) as child:
+            yield int(child.line()["port"])
+
+    def client(self, peer: Peer, port: int, load: str, concurrency: int) -> dict[str, Any]:
+        """A client of a peer, on the measured core, for the bench's time: what it reports."""
+        warmup = min(1.0, self.seconds / 2)
+        command = self._command(
+            *(peer, "client", "--load", load, "--target", f"127.0.0.1:{port}"),
+            *(
+                "--concurrency",
+                str(concurrency),
+                "--seconds",
+                str(self.seconds),
+                "--warmup",
+                str(warmup),
+            ),
+        )
+        return ask(command, self.measured_core, self.seconds + warmup + 30, self._environment())
+
+    def soak_client(self, peer: Peer, port: int, count: int, concurrency: int) -> Child:
+        command = self._command(
+            *(peer, "client", "--load", "soak", "--target", f"127.0.0.1:{port}"),
+            *("--concurrency", str(concurrency), "--count", str(count)),
+        )
+        return Child(command, self.load_core, self._environment())
+
+    def _command(self, peer: Peer, *arguments: str) -> list[str]:
+        return [self.interpreters[peer.name], str(PROGRAMS / peer.program), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, (str(self.stubs), os.environ.get("PYTHONPATH"))))
+        return {"PYTHONPATH": path, "GRPC_VERBOSITY": "ERROR"}
+
+
+@dataclass
+class Server:
+    """A peer's server while it runs, and the loads that can be put on it."""
+
+    bench: Bench
+    child: Child
+    port: int
+    path: str
+    versions: dict[str, str]
+
+    def canned(self) -> Canned:
+        return Canned(self.bench.canned, self.bench.load_core, self.port, self.path)
+
+    def h2load(self, streams: int) -> H2Load:
+        """After one call that is checked whole."""
+        reply_bytes = self.canned().verify("unary")
+        return H2Load(self.bench.load_core, self.port, self.path, streams, reply_bytes, self.bench.scratch)
+
+    def under_h2load(self, streams: int, replies: int = 1) -> tuple[Load, Usage]:
+        """Calls for about the bench's time, after a warm-up that also tells how many those are."""
+        generator = self.h2load(streams)
+        warmup = generator.measure(max(WARMUP_REQUESTS // replies, streams), 60)
+        wanted = warmup.exchanges / warmup.seconds * min(0.5, self.bench.seconds / 2)
+        warmup = generator.measure(int(wanted), 60)
+        before = usage(self.child.pid)
+        load = generator.measure(
+            int(warmup.exchanges / warmup.seconds * self.bench.seconds), self.bench.seconds * 5 + 60
+        )
+        return load, usage(self.child.pid) - before
+
+    def under_canned(self, mode: str, streams: int) -> tuple[Load, Usage]:
+        generator = self.canned()
+        generator.verify(mode)
+        generator.measure(mode, streams, min(0.5, self.bench.seconds / 2))
+        before = usage(self.child.pid)
+        load = generator.measure(mode, streams, self.bench.seconds)
+        return load, usage(self.child.pid) - before
+
+    def idle_usage(self, seconds: float) -> Usage:
+        before = usage(self.child.pid)
+        time.sleep(seconds)
+        return usage(self.child.pid) - before
+
+
+@dataclass(frozen=True)
+class Measurement:
+    values: dict[str, float]
+    versions: dict[str, str]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    peers: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Bench, Peer], Measurement]
+    targets: tuple[Target, ...] = ()
+    once: bool = False  # rounds tell nothing more
+
+
+ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
+AIO_PEERS = ("uvgrpc", "aio-uvloop")
+SERVER_METRICS = (
+    Metric("rate", "per second", 0, ratio=True),
+    Metric("cpu_us", "CPU µs each", 1, ratio=True),
+    Metric("switches", "context switches each", 3),
+    Metric("own_cpu", "own CPU %", 0),
+    Metric("load_cpu", "load generator's CPU %", 0),
+)
+
+
+def server_values(load: Load, used: Usage, each: int = 1) -> dict[str, float]:
+    """The values of SERVER_METRICS; each = messages an exchange."""
+    count = load.exchanges * each
+    return {
+        "rate": count / load.seconds,
+        "cpu_us": used.cpu_seconds * 1e6 / count,
+        "switches": used.switches / count,
+        "own_cpu": used.cpu_seconds / load.seconds * 100,
+        "load_cpu": load.cpu_share * 100,
+    }
+
+
+CLIENT_METRICS = SERVER_METRICS[:-1]
+
+
+def client_measurement(report: dict[str, Any]) -> Measurement:
+    """The values of CLIENT_METRICS."""
+    count = max(int(report["count"]), 1)
+    values = {
+        "rate": count / report["seconds"],
+        "cpu_us": report["cpu_seconds"] * 1e6 / count,
+        "switches": report["context_switches"] / count,
+        "own_cpu": report["cpu_seconds"] / report["seconds"] * 100,
+    }
+    return Measurement(values, report["versions"])

@@ -1,0 +1,240 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The programs around the measured process: load generators, generated stubs, strace."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.child import Child, ask
+from harness.errors import BenchError, NotYet
+from harness.peers import BUILD, PROGRAMS, interpreter_with
+
+SOURCES = {
+    "h2load": "Debian package nghttp2-client",
+    "strace": "Debian package strace",
+    "go": "Go 1.26 or later",
+}
+TOOL_TIMEOUT = 300.0
+UNIMPLEMENTED = "12"
+
+
+def need(tool: str) -> str:
+    path = shutil.which(tool)
+    if path is None:
+        raise BenchError(f"{tool} is needed and not in PATH ({SOURCES[tool]})")
+    return path
+
+
+def generate_stubs() -> Path:
+    """bench_pb2 and bench_pb2_grpc, in a folder for PYTHONPATH."""
+    folder = BUILD / "stubs"
+    folder.mkdir(parents=True, exist_ok=True)
+    outputs = [f"--{kind}_out={folder}" for kind in ("python", "pyi", "grpc_python")]
+    command = [
+        interpreter_with("tools"),
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{PROGRAMS}",
+        *outputs,
+        "bench.proto",
+    ]
+    _make(command, PROGRAMS)
+    return folder
+
+
+def build_canned() -> Path:
+    """The Go program with prepared frames; see peers/canned."""
+    binary = BUILD / "canned"
+    _make([need("go"), "build", "-mod=readonly", "-o", str(binary), "."], PROGRAMS / "canned")
+    return binary
+
+
+def _make(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TOOL_TIMEOUT)
+    if done.returncode != 0:
+        raise BenchError(f"{' '.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a load generator did to a server."""
+
+    exchanges: int  # calls, or messages of streams with their replies
+    seconds: float
+    cpu_share: float  # of its core; near 1 it is the bottleneck itself
+    p50_us: float = 0.0
+    p99_us: float = 0.0
+
+
+class H2Load:
+    """nghttp2's h2load: one connection, and the success of every call checked by its bytes."""
+
+    def __init__(self, core: int, port: int, path: str, streams: int, reply_bytes: int, scratch: Path):
+        self._core = core
+        self._reply_bytes = reply_bytes
+        body = scratch / "request"
+        body.write_bytes(b"\0\0\0\0\5\n\3you")  # a framed Request(name="you")
+        self._command = [
+            *(
+                need("h2load"),
+                "-c1",
+                "-t1",
+                f"-m{streams}",
+                f"--data={body}",
+                "-T",
+                "10",
+                "-N",
+                "10",
+            ),
+            *("-H", "content-type: application/grpc", "-H", "te: trailers"),
+        ]
+        self._url = f"http://127.0.0.1:{port}{path}"
+        self._streams = streams
+
+    def measure(self, requests: int, timeout: float) -> Load:
+        requests = max(requests, self._streams)
+        before = os.times()
+        command = [*self._command, f"-n{requests}", self._url]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+            )
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"h2load did not finish {requests} requests in {timeout:.0f} s") from None
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return self._parse(done.stdout, requests, cpu)
+
+    def _parse(self, output: str, requests: int, cpu: float) -> Load:
+        finished = re.search(r"^finished in ([\d.]+)(us|ms|s|m),", output, re.MULTILINE)
+        succeeded = re.search(r"(\d+) succeeded", output)
+        data = re.search(r"\((\d+)\) data$", output, re.MULTILINE)
+        if not finished or not succeeded or not data:
+            raise BenchError(f"h2load printed no summary:\n{output[-1000:]}")
+        if int(succeeded[1]) != requests:
+            raise BenchError(f"only {succeeded[1]} of {requests} calls succeeded:\n{output[-1000:]}")
+        if int(data[1]) != requests * self._reply_bytes:
+            raise BenchError(f"{requests} calls got {data[1]} bytes instead of {self._reply_bytes} each")
+        seconds = float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[finished[2]]
+        return Load(requests, seconds, cpu / seconds)
+
+
+class Canned:
+    """The Go program as a load generator."""
+
+    def __init__(self, binary: Path, core: int, port: int, path: str):
+        self._binary = binary
+        self._core = core
+        self._target = ["-target", f"127.0.0.1:{port}", "-path", path]
+
+    def verify(self, mode: str) -> int:
+        """One call, checked whole: the bytes of its reply."""
+        answer = self._ask(mode, 20.0, "-count", "1", "-seconds", "10")
+        return int(answer["reply_bytes"])
+
+    def measure(self, mode: str, streams: int, seconds: float) -> Load:
+        before = os.times()
+        arguments = ("-streams", str(streams), "-seconds", str(seconds))
+        answer = self._ask(mode, seconds + 20.0, *arguments)
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        took = float(answer["seconds"])
+        return Load(
+            int(answer["exchanges"]),
+            took,
+            cpu / took,
+            float(answer["p50_us"]),
+            float(answer["p99_us"]),
+        )
+
+    def hold(self, exchanges: int, seconds: float) -> Child:
+        """Some unary calls, then a quiet open connection."""
+        arguments = [
+            "-mode",
+            "unary",
+            "-streams",
+            "10",
+            "-count",
+            str(exchanges),
+            "-hold",
+            str(seconds),
+        ]
+        return Child([str(self._binary), "load", *self._target, *arguments], self._core)
+
+    def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, object]:
+        command = [str(self._binary), "load", *self._target, "-mode", mode, *arguments]
+        answer = ask(command, self._core, timeout, {"GOMAXPROCS": "1"})
+        status, text = answer["grpc_status"], str(answer["grpc_message"])
+        if status == UNIMPLEMENTED or "NotImplementedError" in text:
+            raise NotYet(text or "UNIMPLEMENTED")
+        if status != "0":
+            raise BenchError(f"a call failed with grpc-status {status}: {text}")
+        return answer
+
+
+class Strace:
+    """Counts the system calls of a process while it is open."""
+
+    def __init__(self, pid: int, core: int, scratch: Path):
+        self._summary = scratch / "strace"
+        command = [
+            need("strace"),
+            "-c",
+            "-f",
+            "-U",
+            "name,calls",
+            "-o",
+            str(self._summary),
+            "-p",
+            str(pid),
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )
+        tracer = Path(f"/proc/{pid}/status")
+        for _ in range(100):
+            if f"TracerPid:\t{self._process.pid}\n" in tracer.read_text():
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.close()
+        raise BenchError(f"strace could not attach: {self._process.stderr and self._process.stderr.read()}")
+
+    def __enter__(self) -> Strace:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def calls(self) -> dict[str, int]:
+        """Calls by name, after close()."""
+        counts = {}
+        for line in self._summary.read_text().splitlines():
+            match = re.fullmatch(r"\s*(\w+)\s+(\d+)\s*", line)
+            if match and match[1] != "total":
+                counts[match[1]] = int(match[2])
+        return counts

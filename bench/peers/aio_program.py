@@ -1,0 +1,223 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Server and clients for anything with the API of grpc.aio."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import ModuleType
+from typing import Any, Protocol
+
+import bench_pb2
+import bench_pb2_grpc
+import grpc
+import program
+from program import GREETING, HOST, REPLIES, Options, Window, emit
+
+SLEEP_MS = 50  # of a call that is to be cancelled or to miss its deadline
+DEADLINE = 0.005
+SETTLE = 0.5  # until the other side has seen the last cancellation, and connections are closed
+
+
+class Unary(bench_pb2_grpc.UnaryServicer):
+    async def SayHello(self, request: bench_pb2.Request, context: object) -> bench_pb2.Reply:
+        if request.sleep_millisecond:
+            await asyncio.sleep(request.sleep_millisecond / 1000)
+        return bench_pb2.Reply(message=f"Hello, {request.name}!")
+
+
+class Streaming(bench_pb2_grpc.StreamingServicer):
+    async def SayHello(self, request: bench_pb2.Request, context: object) -> AsyncIterator[bench_pb2.Reply]:
+        for _ in range(REPLIES):
+            yield bench_pb2.Reply(message=f"Hello, {request.name}!")
+
+
+class PingPong(bench_pb2_grpc.PingPongServicer):
+    async def SayHello(
+        self, requests: AsyncIterator[bench_pb2.Request], context: object
+    ) -> AsyncIterator[bench_pb2.Reply]:
+        async for request in requests:
+            yield bench_pb2.Reply(message=f"Hello, {request.name}!")
+
+
+SERVICES: dict[str, Callable[[Any], None]] = {
+    "unary": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server),
+    "streaming": lambda server: bench_pb2_grpc.add_StreamingServicer_to_server(Streaming(), server),
+    "pingpong": lambda server: bench_pb2_grpc.add_PingPongServicer_to_server(PingPong(), server),
+}
+
+
+class OpenObjects(Protocol):
+    """Counters of the running loop: of libuv handles, and of channels, servers and calls."""
+
+    @property
+    def handles(self) -> int: ...
+
+    @property
+    def residents(self) -> int: ...
+
+
+class Aio:
+    """A peer: an aio module and, if it has any, its counters."""
+
+    def __init__(
+        self,
+        aio: ModuleType,
+        packages: tuple[str, ...],
+        counters: Callable[..., OpenObjects] | None = None,
+    ):
+        self._aio = aio
+        self._packages = packages
+        self._counters = counters
+        self._own_handles = 0  # what the loop itself keeps open
+
+    async def main(self, options: Options) -> None:
+        if options.role == "serve":
+            await self._serve(options)
+            await asyncio.sleep(SETTLE)
+            emit(**self._left())
+        else:
+            result = await self._client(options)
+            if options.kind == "soak":
+                await asyncio.sleep(SETTLE)
+            emit(**result, **self._left(), versions=program.versions(*self._packages))
+
+    async def _client(self, options: Options) -> dict[str, object]:
+        loads: dict[str, Callable[[Any, Options], Coroutine[Any, Any, dict[str, object]]]] = {
+            "unary": self._load(unary_worker),
+            "streaming": self._load(streaming_worker),
+            "pingpong": self._load(pingpong_worker),
+            "soak": soak,
+        }
+        async with self._aio.insecure_channel(options.target) as channel:
+            self._count_own_handles()
+            return await loads[options.kind](channel, options)
+
+    async def _serve(self, options: Options) -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        server = self._aio.server()
+        self._count_own_handles()
+        SERVICES[options.kind](server)
+        port = server.add_insecure_port(f"{HOST}:0")
+        await server.start()
+        emit(port=port, versions=program.versions(*self._packages))
+        await stop.wait()
+        await server.stop(1)
+
+    def _count_own_handles(self) -> None:
+        if self._counters is not None:
+            self._own_handles = self._counters().handles
+
+    def _left(self) -> dict[str, int]:
+        """What is open although every channel and server is closed and dropped."""
+        left = {"tasks": len(asyncio.all_tasks()) - 1, **program.leftovers()}
+        if self._counters is not None:
+            counters = self._counters()
+            left["calls"] += counters.residents
+            left["handles"] = counters.handles - self._own_handles
+        return left
+
+    @staticmethod
+    def _load(worker: Callable[[Any, Tally], Coroutine[Any, Any, None]]) -> Any:
+        async def measure(channel: Any, options: Options) -> dict[str, object]:
+            tally = Tally()
+            workers = [asyncio.ensure_future(worker(channel, tally)) for _ in range(options.concurrency)]
+            failed = asyncio.gather(*workers)
+            await asyncio.wait([failed], timeout=options.warmup)
+            before, window = tally.count, Window()
+            await asyncio.wait([failed], timeout=options.seconds)
+            result = window.close(tally.count - before)
+            tally.stopped = True
+            await failed
+            return dict(result)
+
+        return measure
+
+
+class Tally:
+    """Calls, or messages of streams, that the workers have finished."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stopped = False
+
+
+async def unary_worker(channel: Any, tally: Tally) -> None:
+    stub = bench_pb2_grpc.UnaryStub(channel)
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        reply = await stub.SayHello(request)
+        check(reply)
+        tally.count += 1
+
+
+async def streaming_worker(channel: Any, tally: Tally) -> None:
+    stub = bench_pb2_grpc.StreamingStub(channel)
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        async for reply in stub.SayHello(request):
+            check(reply)
+            tally.count += 1
+
+
+async def pingpong_worker(channel: Any, tally: Tally) -> None:
+    call = bench_pb2_grpc.PingPongStub(channel).SayHello()
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        await call.write(request)
+        check(await call.read())
+        tally.count += 1
+    await call.done_writing()
+    await call.code()
+
+
+def check(reply: bench_pb2.Reply) -> None:
+    if reply.message != GREETING:
+        raise RuntimeError(f"the server replied {reply.message!r}")
+
+
+async def soak(channel: Any, options: Options) -> dict[str, object]:
+    """Of count calls, cancel one in a hundred and let one in a hundred miss its deadline."""
+    stub = bench_pb2_grpc.UnaryStub(channel)
+    numbers = iter(range(options.count))
+    outcomes = {"ok": 0, "cancelled": 0, "late": 0}
+    half_rss = 0
+    window = Window()
+
+    async def worker() -> None:
+        nonlocal half_rss
+        for number in numbers:
+            if number == options.count // 2:
+                half_rss = program.resident_bytes()
+                emit(half=True)
+            outcomes[await soak_call(stub, number % 100)] += 1
+
+    await asyncio.gather(*(worker() for _ in range(options.concurrency)))
+    result = window.close(options.count)
+    await asyncio.sleep(SETTLE)
+    return {**result, **outcomes, "half_rss": half_rss, "end_rss": program.resident_bytes()}
+
+
+async def soak_call(stub: Any, turn: int) -> str:
+    if turn == 1:
+        call = stub.SayHello(bench_pb2.Request(name="you", sleep_millisecond=SLEEP_MS))
+        await asyncio.sleep(0.002)
+        call.cancel()
+        try:
+            await call
+        except asyncio.CancelledError:
+            return "cancelled"
+        raise RuntimeError("a cancelled call returned a reply")
+    if turn == 2:
+        try:
+            await stub.SayHello(bench_pb2.Request(name="you", sleep_millisecond=SLEEP_MS), timeout=DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return "late"
+            raise
+        raise RuntimeError("a call past its deadline returned a reply")
+    check(await stub.SayHello(bench_pb2.Request(name="you")))
+    return "ok"

@@ -1,0 +1,290 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// Result is what load prints. An exchange is a unary call or, in a stream, a
+// message and its reply.
+type Result struct {
+	Exchanges  int     `json:"exchanges"`
+	Seconds    float64 `json:"seconds"`
+	P50        float64 `json:"p50_us"`
+	P99        float64 `json:"p99_us"`
+	ReplyBytes int     `json:"reply_bytes"` // DATA of the first call
+	Status     string  `json:"grpc_status"` // of the first call that failed, else "0"
+	StatusText string  `json:"grpc_message"`
+}
+
+type load struct {
+	*wire
+	decoder  *hpack.Decoder
+	path     string
+	target   string
+	request  []byte
+	pingpong bool
+	until    time.Time
+	most     int // exchanges at most
+	started  int
+	streams  map[uint32]*exchange
+	nextID   uint32
+	took     []time.Duration
+	result   Result
+	fields   map[string]string // of the header block being decoded
+}
+
+// exchange is an open stream of the client.
+type exchange struct {
+	incoming messages
+	window   int64 // beside the connection's initial one
+	waiting  bool  // a ping that flow control holds back
+	sent     time.Time
+	bytes    int
+}
+
+func loadCommand(arguments []string) error {
+	flags := flag.NewFlagSet("load", flag.ExitOnError)
+	mode := flags.String("mode", "unary", "unary or pingpong")
+	target := flags.String("target", "", "HOST:PORT")
+	path := flags.String("path", "", "/package.Service/Method")
+	name := flags.String("name", "you", "field 1 of the request")
+	streams := flags.Int("streams", 1, "concurrent streams on the one connection")
+	count := flags.Int("count", 1<<40, "exchanges at most")
+	seconds := flags.Float64("seconds", 5, "time at most")
+	hold := flags.Float64("hold", 0, "seconds to keep the connection open, idle, afterwards")
+	_ = flags.Parse(arguments)
+
+	conn, err := net.DialTimeout("tcp", *target, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	l := &load{
+		wire: newWire(conn), path: *path, target: *target, request: frameMessage(textField(*name)),
+		pingpong: *mode == "pingpong", most: *count, streams: map[uint32]*exchange{}, nextID: 1,
+		took: make([]time.Duration, 0, 1<<20), result: Result{Status: "0"}, fields: map[string]string{},
+	}
+	l.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { l.fields[f.Name] = f.Value })
+	limit := time.Duration(*seconds * float64(time.Second))
+	if err := conn.SetDeadline(time.Now().Add(limit + 10*time.Second)); err != nil {
+		return err
+	}
+	if err := l.run(*streams, limit); err != nil {
+		return err
+	}
+	if err := emit(l.summary()); err != nil {
+		return err
+	}
+	return l.idle(time.Duration(*hold * float64(time.Second)))
+}
+
+func (l *load) run(streams int, limit time.Duration) error {
+	if _, err := io.WriteString(l.writer, http2.ClientPreface); err != nil {
+		return err
+	}
+	if err := l.open(); err != nil {
+		return err
+	}
+	start := time.Now()
+	l.until = start.Add(limit)
+	for range streams {
+		if err := l.begin(); err != nil {
+			return err
+		}
+	}
+	for len(l.streams) > 0 {
+		frame, err := l.next()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return errors.New("the server closed the connection under load")
+			}
+			return err
+		}
+		if err := l.housekeeping(frame); err != nil {
+			return err
+		}
+		if err := l.handle(frame); err != nil {
+			return err
+		}
+	}
+	l.result.Seconds = time.Since(start).Seconds()
+	return l.writer.Flush()
+}
+
+// idle answers pings only, so that the server has a quiet connection.
+func (l *load) idle(hold time.Duration) error {
+	if err := l.conn.SetDeadline(time.Now().Add(hold)); err != nil {
+		return err
+	}
+	for hold > 0 {
+		frame, err := l.next()
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.housekeeping(frame); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *load) more() bool {
+	return l.started < l.most && l.result.Status == "0" && time.Now().Before(l.until)
+}
+
+// begin opens a stream, if the load is not over.
+func (l *load) begin() error {
+	if !l.more() {
+		return nil
+	}
+	id := l.nextID
+	l.nextID += 2
+	e := &exchange{}
+	l.streams[id] = e
+	err := l.headers(id, false,
+		hpack.HeaderField{Name: ":method", Value: "POST"},
+		hpack.HeaderField{Name: ":scheme", Value: "http"},
+		hpack.HeaderField{Name: ":path", Value: l.path},
+		hpack.HeaderField{Name: ":authority", Value: l.target},
+		hpack.HeaderField{Name: contentTypeField, Value: contentType},
+		hpack.HeaderField{Name: "te", Value: "trailers"})
+	if err != nil {
+		return err
+	}
+	return l.ping(id, e)
+}
+
+// ping sends the next request message of a stream, or half-closes it.
+func (l *load) ping(id uint32, e *exchange) error {
+	if l.pingpong && !l.more() {
+		return l.framer.WriteData(id, true, nil)
+	}
+	size := int64(len(l.request))
+	if min(l.initial+e.window, l.window) < size {
+		e.waiting = true
+		return nil
+	}
+	e.waiting = false
+	e.window -= size
+	l.window -= size
+	l.started++
+	e.sent = time.Now()
+	return l.framer.WriteData(id, !l.pingpong, l.request)
+}
+
+func (l *load) handle(frame http2.Frame) error {
+	id := frame.Header().StreamID
+	e := l.streams[id]
+	switch frame := frame.(type) {
+	case *http2.HeadersFrame:
+		if !frame.HeadersEnded() {
+			return errors.New("the server sent a header block in several frames")
+		}
+		clear(l.fields)
+		if _, err := l.decoder.Write(frame.HeaderBlockFragment()); err != nil {
+			return err
+		}
+		if frame.StreamEnded() && e != nil {
+			return l.end(id, e)
+		}
+	case *http2.DataFrame:
+		if e == nil {
+			return nil
+		}
+		if l.result.Exchanges == 0 {
+			e.bytes += int(frame.Length)
+			l.result.ReplyBytes = e.bytes
+		}
+		for range e.incoming.add(frame.Data()) {
+			if !l.pingpong {
+				continue
+			}
+			l.record(e)
+			if err := l.ping(id, e); err != nil {
+				return err
+			}
+		}
+	case *http2.RSTStreamFrame:
+		return fmt.Errorf("the server reset stream %d: %v", id, frame.ErrCode)
+	case *http2.GoAwayFrame:
+		return fmt.Errorf("the server said GOAWAY: %v %s", frame.ErrCode, frame.DebugData())
+	case *http2.WindowUpdateFrame:
+		if e != nil {
+			e.window += int64(frame.Increment)
+		}
+		if id != 0 {
+			return l.resume(id, e)
+		}
+		l.window += int64(frame.Increment)
+		return l.resumeAll()
+	case *http2.SettingsFrame:
+		return l.resumeAll() // its initial window holds for open streams too
+	}
+	return nil
+}
+
+func (l *load) resumeAll() error {
+	for id, e := range l.streams {
+		if err := l.resume(id, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *load) resume(id uint32, e *exchange) error {
+	if e == nil || !e.waiting {
+		return nil
+	}
+	return l.ping(id, e)
+}
+
+// end records a finished call and, for unary calls, starts the next.
+func (l *load) end(id uint32, e *exchange) error {
+	delete(l.streams, id)
+	if status := l.fields[statusField]; status != "0" && l.result.Status == "0" {
+		l.result.Status = status
+		text, err := url.PathUnescape(l.fields[statusTextField])
+		if err != nil {
+			text = l.fields[statusTextField]
+		}
+		l.result.StatusText = strings.TrimSpace(text)
+	}
+	if l.pingpong {
+		return nil
+	}
+	l.record(e)
+	return l.begin()
+}
+
+func (l *load) record(e *exchange) {
+	l.result.Exchanges++
+	l.took = append(l.took, time.Since(e.sent))
+}
+
+func (l *load) summary() Result {
+	slices.Sort(l.took)
+	if n := len(l.took); n > 0 {
+		l.result.P50 = float64(l.took[n/2].Nanoseconds()) / 1e3
+		l.result.P99 = float64(l.took[n*99/100].Nanoseconds()) / 1e3
+	}
+	return l.result
+}

@@ -1,0 +1,123 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every peer program shares: its command line, its JSON lines, its measured window.
+
+A peer is started by the harness as
+
+    peer.py serve --service unary|streaming|pingpong
+    peer.py client --load unary|streaming|pingpong --target HOST:PORT ...
+    peer.py client --load soak --target HOST:PORT --count N
+
+and prints JSON lines. A server prints its port, and after SIGTERM what it has left over; a client
+prints its result.
+A peer that lacks a part of the API says so with exit code NOT_YET.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+NOT_YET = 3
+REPLIES = 1000  # of a streaming call
+HOST = "127.0.0.1"
+GREETING = "Hello, you!"
+
+
+@dataclass(frozen=True)
+class Options:
+    role: str
+    kind: str  # unary, streaming, pingpong or soak
+    target: str = ""
+    concurrency: int = 1
+    seconds: float = 0.0
+    warmup: float = 0.0
+    count: int = 0
+
+
+def read_options() -> Options:
+    parser = argparse.ArgumentParser(description="a peer of the benchmark; started by bench/run.py")
+    roles = parser.add_subparsers(dest="role", required=True)
+    serve = roles.add_parser("serve")
+    serve.add_argument("--service", dest="kind", choices=("unary", "streaming", "pingpong"), required=True)
+    client = roles.add_parser("client")
+    client.add_argument(
+        "--load", dest="kind", choices=("unary", "streaming", "pingpong", "soak"), required=True
+    )
+    client.add_argument("--target", required=True)
+    client.add_argument("--concurrency", type=int, default=1)
+    client.add_argument("--seconds", type=float, default=5.0)
+    client.add_argument("--warmup", type=float, default=1.0)
+    client.add_argument("--count", type=int, default=0)
+    return Options(**vars(parser.parse_args()))
+
+
+def emit(**fields: object) -> None:
+    print(json.dumps(fields), flush=True)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
+
+
+def run(main: Callable[[Options], None]) -> None:
+    """Run a peer; a missing part of the API becomes exit code NOT_YET."""
+    try:
+        main(read_options())
+    except NotImplementedError as missing:
+        emit(not_yet=str(missing) or "NotImplementedError")
+        sys.exit(NOT_YET)
+
+
+class Window:
+    """Time, CPU of all threads and context switches of this process since it was made."""
+
+    def __init__(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._switches = usage.ru_nvcsw + usage.ru_nivcsw
+        self._cpu = time.process_time()
+        self._clock = time.perf_counter()
+
+    def close(self, count: int) -> dict[str, float]:
+        seconds = time.perf_counter() - self._clock
+        cpu = time.process_time() - self._cpu
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        switches = usage.ru_nvcsw + usage.ru_nivcsw - self._switches
+        return {
+            "count": count,
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "context_switches": switches,
+        }
+
+
+def resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def leftovers() -> dict[str, int]:
+    """Call objects and file descriptors that are alive after a collection."""
+    gc.collect()
+    calls = 0
+    for thing in gc.get_objects():
+        kind = type(thing)
+        if kind.__name__.endswith(("Call", "ServicerContext", "RPCState")) and "grpc" in (
+            kind.__module__ or ""
+        ):
+            calls += 1
+    return {"calls": calls, "descriptors": len(os.listdir("/proc/self/fd"))}

@@ -1,0 +1,29 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many messages a server answers, one by one, in 100 long streams."""
+
+from harness.peers import Peer
+from harness.scenario import (
+    ALL_PEERS,
+    SERVER_METRICS,
+    Bench,
+    Measurement,
+    Scenario,
+    Target,
+    server_values,
+)
+
+
+def measure(bench: Bench, peer: Peer) -> Measurement:
+    with bench.server(peer, "pingpong") as server:
+        return Measurement(server_values(*server.under_canned("pingpong", streams=100)), server.versions)
+
+
+SCENARIO = Scenario(
+    name="bidi_pingpong",
+    title="Bidirectional ping-pong: server",
+    peers=ALL_PEERS,
+    metrics=SERVER_METRICS,
+    measure=measure,
+    targets=(Target("rate", at_least=4, relative=True),),
+)

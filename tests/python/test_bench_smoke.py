@@ -1,0 +1,72 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A quick run of the benchmark: it works, and what does not depend on speed is as promised."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+TOOLS = ("h2load", "strace", "go")
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the benchmark needs {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bench") / "results.json"
+    command = [sys.executable, str(BENCH / "run.py"), "--quick", "--json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return file
+
+
+@pytest.fixture
+def scenarios(results: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(results.read_text())["scenarios"]
+    return loaded
+
+
+@pytest.mark.parametrize("peer", ["uvgrpc", "aio-uvloop"])
+@pytest.mark.parametrize("scenario", ["unary_server", "unary_client", "latency"])
+def test_unary_scenarios_measure_both(scenarios: dict[str, Any], scenario: str, peer: str) -> None:
+    result = scenarios[scenario][peer]
+    assert result["status"] == "measured", result["reason"]
+    (values,) = result["rounds"]
+    assert values["cpu_us"] > 0
+
+
+def test_idle_server_sleeps_in_one_thread(scenarios: dict[str, Any]) -> None:
+    (values,) = scenarios["idle"]["uvgrpc"]["rounds"]
+    assert values["wakeups"] <= 1  # in two seconds
+    assert values["threads"] == 1
+
+
+def test_soak_leaves_nothing(scenarios: dict[str, Any]) -> None:
+    (values,) = scenarios["soak"]["uvgrpc"]["rounds"]
+    assert (values["calls"], values["tasks"], values["handles"]) == (0, 0, 0)
+
+
+def test_server_under_load_only_polls_reads_and_writes(scenarios: dict[str, Any]) -> None:
+    result = scenarios["strace"]["uvgrpc"]
+    (values,) = result["rounds"]
+    assert values["stray"] <= 0.005, result["note"]  # 2,000 calls
+
+
+def test_report_renders(results: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report.md"
+    command = [sys.executable, str(BENCH / "report.py"), str(results), str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    text = output.read_text()
+    assert "## Unary calls: server" in text
+    assert "| grpc.aio on uvloop |" in text
+    assert "${" not in text
