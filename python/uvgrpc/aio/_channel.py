@@ -81,7 +81,7 @@ class Channel(grpc.aio.Channel):
         """
         # The usual case first: this is on the path of every call.
         core = self._core
-        if core is not None and not core.is_closed:
+        if core is not None and not self._closed and not core.is_closed:
             running = asyncio._get_running_loop()
             if running is self._event_loop or running is None:
                 return core
