@@ -75,12 +75,17 @@ class _Chooser(abc.ABCMeta):
     def __instancecheck__(cls, instance: Any) -> bool:
         if "_ours" not in cls.__dict__:
             return super().__instancecheck__(instance)
-        return isinstance(instance, (cls._ours, cls._stock))
+        return cls._covers(type(instance))
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         if "_ours" not in cls.__dict__:
             return super().__subclasscheck__(subclass)
-        return issubclass(subclass, (cls._ours, cls._stock))
+        return cls._covers(subclass)
+
+    def _covers(cls, subclass: type) -> bool:
+        # Not issubclass: an abstract class asks its subclasses, of which this is one.
+        bases = subclass.__mro__
+        return cls._ours in bases or cls._stock in bases
 
 
 def _chooser(ours: type, stock: type) -> Any:

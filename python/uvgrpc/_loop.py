@@ -30,7 +30,7 @@ class LoopStats:
     Attributes:
       handles: libuv handles that uvgrpc has open on the loop. An idle loop has a
         few of its own.
-      residents: channels, servers and calls that exist.
+      residents: channels and servers that are open, and calls that are under way.
       wakeups: how often the loop has called into uvgrpc.
     """
 

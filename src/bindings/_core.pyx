@@ -156,7 +156,7 @@ cdef class Loop:
 
     @property
     def resident_count(self):
-        """Channels, servers and calls that exist in C++."""
+        """Channels and servers that are open, and calls that are under way."""
         return self._context.get().resident_count()
 
     def describe_handles(self):

@@ -9,7 +9,9 @@
 
 #include "absl/log/check.h"
 #include "src/bindings/python_hooks.h"
+#include "src/core/lib/iomgr/error.h"
 #include "src/core/lib/surface/call.h"
+#include "src/core/lib/surface/call_utils.h"
 
 namespace uvgrpc {
 
@@ -49,13 +51,19 @@ void Call::StartCollected() {
 void Call::StartBatch(const grpc_op* ops, size_t count,
                       Completion* completion) {
   Ref();
-  const grpc_call_error error = grpc_core::Call::FromC(call_)->StartBatch(
+  grpc_core::Call* core = grpc_core::Call::FromC(call_);
+  const grpc_call_error error = core->StartBatch(
       ops, count, completion->tag(), /*is_notify_tag_closure=*/false);
   if (error == GRPC_CALL_OK) return;
-  // Nothing was started. The public function tries again and, for metadata that
-  // core refuses, fails the call and completes the batch.
+  // Nothing was started. What grpc_call_start_batch does then: the call fails,
+  // and the batch completes. The public function itself cannot be used to try
+  // again, because core does not free the slot of a batch that it refused.
   CHECK_EQ(error, GRPC_CALL_ERROR_INVALID_METADATA);
-  grpc_call_start_batch(call_, ops, count, completion->tag(), nullptr);
+  core->CancelWithStatus(GRPC_STATUS_INTERNAL, "Invalid metadata");
+  grpc_core::PreFillReceiveOpsForInvalidMetadata(ops, count);
+  core->FailBatchImmediately(completion->tag(),
+                             /*is_notify_tag_closure=*/false,
+                             GRPC_ERROR_CREATE("Invalid metadata"));
 }
 
 }  // namespace uvgrpc

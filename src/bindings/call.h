@@ -18,10 +18,11 @@
 
 namespace uvgrpc {
 
-// Counted from both sides: one reference of the Python object, one of each batch
-// in core, one of the context's list of collected work. Ref and Unref may be
-// called from any thread (Python's garbage collector runs where it likes); the
-// object is destroyed on the loop thread. Everything else is for the loop thread.
+// Counted from both sides: one reference of the Python object, one of each
+// batch in core, one of the context's list of collected work. Ref and Unref may
+// be called from any thread (Python's garbage collector runs where it likes);
+// the object is destroyed on the loop thread. Everything else is for the loop
+// thread.
 class Call : public Collectable, public LoopResident {
  public:
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
@@ -58,6 +59,7 @@ class Call : public Collectable, public LoopResident {
 
   const std::shared_ptr<LoopContext> context_;
   grpc_call* call_ = nullptr;
+
  private:
   std::atomic<PyObject*> owner_{nullptr};
   std::atomic<int> refs_{1};

@@ -65,6 +65,7 @@ Channel::~Channel() { Close(); }
 void Channel::Close() {
   if (channel_ == nullptr) return;
   LoopBridge::CallScope scope(context_->bridge());
+  Leave();
   grpc_channel_destroy(std::exchange(channel_, nullptr));
 }
 

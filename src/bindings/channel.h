@@ -21,8 +21,8 @@ namespace uvgrpc {
 
 class ClientCall;
 
-// Loop thread; shared by the Python object and the calls on it, which may drop it
-// on any thread.
+// Loop thread; shared by the Python object and the calls on it, which may drop
+// it on any thread.
 class Channel final : public LoopResident {
  public:
   // A channel without transport security. `args` needs no engine argument.
@@ -39,7 +39,8 @@ class Channel final : public LoopResident {
   void Close();
   bool is_closed() const { return channel_ == nullptr; }
 
-  // The handle of a method for ClientCall. Valid as long as the channel is open.
+  // The handle of a method for ClientCall. Valid as long as the channel is
+  // open.
   void* RegisterMethod(const std::string& method);
 
   // The Python objects of the calls on this channel that are not over yet. With

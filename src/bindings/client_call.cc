@@ -110,6 +110,7 @@ void ClientCall::EndWithLoop() { Cancel("The event loop was closed."); }
 
 bool ClientCall::HandleDone(bool /*ok*/) {
   done_ = true;
+  Leave();
   channel_->RemoveCall(this);
   if (owner() != nullptr) return true;
   Unref();

@@ -22,8 +22,9 @@ namespace uvgrpc {
 // One class for the four arities, which differ only by which operations they
 // start. Unary-unary is one batch.
 //
-// The call starts with the other work of its loop turn. Its status arrives once,
-// by PythonHooks::on_client_call_done; the results may be read from then on.
+// The call starts with the other work of its loop turn. Its status arrives
+// once, by PythonHooks::on_client_call_done; the results may be read from then
+// on.
 class ClientCall final : public Call {
  public:
   // What a call starts with. `request` is taken over.

@@ -40,8 +40,8 @@ class Completion : public grpc_completion_queue_functor {
   // Loop thread, without the GIL. Returns whether Python must hear of it; if
   // not, the completion may be gone afterwards.
   virtual bool Settle(bool ok) = 0;
-  // Loop thread, with the GIL. A Python exception that is left set is reported as
-  // unraisable. The completion may be gone afterwards.
+  // Loop thread, with the GIL. A Python exception that is left set is reported
+  // as unraisable. The completion may be gone afterwards.
   virtual void Deliver() = 0;
 
   static void OnComplete(grpc_completion_queue_functor* functor, int ok);

@@ -16,7 +16,8 @@ namespace uvgrpc {
 
 void InitCore() {
   // A completed operation then calls its tag right away. Otherwise it goes
-  // through the default engine, which with several loops need not be the call's.
+  // through the default engine, which with several loops need not be the
+  // call's.
   grpc_core::ForceEnableExperiment("use_call_event_engine_in_completion_queue",
                                    true);
   grpc_timer_manager_set_start_threaded(false);

@@ -10,9 +10,8 @@ namespace uvgrpc {
 
 absl::StatusOr<uv_loop_t*> LoopFromCapsule(PyObject* capsule) {
   if (!PyCapsule_CheckExact(capsule)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected uvloop's loop capsule, got ",
-                     Py_TYPE(capsule)->tp_name));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected uvloop's loop capsule, got ", Py_TYPE(capsule)->tp_name));
   }
   void* loop = PyCapsule_GetPointer(capsule, nullptr);
   if (loop == nullptr) {

@@ -20,7 +20,8 @@ namespace uvgrpc {
 absl::StatusOr<uv_loop_t*> LoopFromCapsule(PyObject* capsule);
 
 // The functions of the libuv inside the extension module at `path`
-// (uvloop.loop.__file__), looked up once a process. See UvApi::FromLoadedLibrary.
+// (uvloop.loop.__file__), looked up once a process. See
+// UvApi::FromLoadedLibrary.
 absl::StatusOr<UvApi> UvApiOfModule(const char* path);
 
 }  // namespace uvgrpc

@@ -46,13 +46,15 @@ LoopResident::LoopResident(LoopContext* context) : context_(context) {
   ++context->resident_count_;
 }
 
-LoopResident::~LoopResident() {
+void LoopResident::Leave() {
+  if (!std::exchange(is_resident_, false)) return;
   if (next_ != nullptr) next_->prev_ = prev_;
   if (prev_ != nullptr) {
     prev_->next_ = next_;
   } else if (context_->residents_ == this) {
     context_->residents_ = next_;
   }
+  prev_ = next_ = nullptr;
   --context_->resident_count_;
 }
 
@@ -155,9 +157,8 @@ void LoopContext::DecrefLater(PyObject* object) {
   if (InLoopThread()) {
     bridge()->RequestDelivery();
   } else {
-    bridge()->Post([self = shared_from_this()] {
-      self->bridge()->RequestDelivery();
-    });
+    bridge()->Post(
+        [self = shared_from_this()] { self->bridge()->RequestDelivery(); });
   }
 }
 
@@ -169,9 +170,7 @@ void LoopContext::Shutdown() {
     StartCollected();
     while (residents_ != nullptr) {
       LoopResident* resident = residents_;
-      residents_ = resident->next_;
-      if (residents_ != nullptr) residents_->prev_ = nullptr;
-      resident->next_ = nullptr;
+      resident->Leave();
       resident->EndWithLoop();
     }
   }

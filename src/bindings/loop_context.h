@@ -44,7 +44,8 @@ class Collectable {
   bool is_collected_ = false;
 };
 
-// Something that must end when its loop closes: a channel, a server, a call.
+// Something that must end when its loop closes: a channel, a server, a call. A
+// resident from its construction until it is over.
 class LoopResident {
  public:
   LoopResident(const LoopResident&) = delete;
@@ -52,7 +53,11 @@ class LoopResident {
 
  protected:
   explicit LoopResident(LoopContext* context);
-  ~LoopResident();
+  ~LoopResident() { Leave(); }
+
+  // It is over, though the object may live on: nothing is left to end.
+  // Idempotent.
+  void Leave();
 
  private:
   friend class LoopContext;
@@ -60,6 +65,7 @@ class LoopResident {
   virtual void EndWithLoop() = 0;
 
   LoopContext* const context_;
+  bool is_resident_ = true;
   LoopResident* prev_ = nullptr;
   LoopResident* next_ = nullptr;
 };
@@ -71,8 +77,8 @@ class LoopResident {
 // the loop polls, so that chttp2 writes once a connection, not once a call.
 // Completion: all completions of one turn reach Python under one GIL entry.
 //
-// Loop thread only, but for InLoopThread, Complete and PostUnref; residents hold
-// it by shared_ptr, so it outlives them.
+// Loop thread only, but for InLoopThread, Complete and PostUnref; residents
+// hold it by shared_ptr, so it outlives them.
 class LoopContext final : public TurnHooks,
                           public std::enable_shared_from_this<LoopContext> {
  public:
@@ -87,8 +93,8 @@ class LoopContext final : public TurnHooks,
   LoopBridge* bridge() const { return engine_->bridge(); }
   grpc_completion_queue* cq() const { return cq_; }
 
-  // The channel argument that puts a channel or server on this loop. Points into
-  // the context.
+  // The channel argument that puts a channel or server on this loop. Points
+  // into the context.
   grpc_arg EngineArg();
 
   // Puts `work` on the list to start before the loop polls.
@@ -116,6 +122,7 @@ class LoopContext final : public TurnHooks,
   // With the GIL; idempotent.
   void Shutdown();
 
+  // Channels and servers that are open, and calls that are under way.
   int resident_count() const { return resident_count_; }
 
   // TurnHooks
@@ -127,8 +134,8 @@ class LoopContext final : public TurnHooks,
   class QueueShutdown;
 
   const std::shared_ptr<UvEventEngine> engine_;
-  // Core's channel argument is a pointer to a shared_ptr of the base class, which
-  // it copies.
+  // Core's channel argument is a pointer to a shared_ptr of the base class,
+  // which it copies.
   std::shared_ptr<EventEngine> engine_for_core_;
   grpc_completion_queue* cq_ = nullptr;
   Collectable* collected_ = nullptr;

@@ -1,8 +1,8 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Messages between Python's bytes and core's slices: one copy each way, none for
-// large outgoing ones.
+// Messages between Python's bytes and core's slices: one copy each way, none
+// for large outgoing ones.
 
 #ifndef UVGRPC_BINDINGS_MESSAGE_H_
 #define UVGRPC_BINDINGS_MESSAGE_H_

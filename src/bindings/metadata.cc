@@ -95,8 +95,8 @@ bool OutgoingMetadata::Add(PyObject* pair) {
   absl::string_view value_view;
   if (!ViewOf(key, &key_view)) {
     if (PyErr_Occurred() == nullptr) {
-      PyErr_Format(PyExc_TypeError,
-                   "metadata key must be str or bytes, got %R", key);
+      PyErr_Format(PyExc_TypeError, "metadata key must be str or bytes, got %R",
+                   key);
     }
     return false;
   }
@@ -104,8 +104,9 @@ bool OutgoingMetadata::Add(PyObject* pair) {
   if (is_binary ? !PyBytes_Check(value) : !ViewOf(value, &value_view)) {
     if (PyErr_Occurred() == nullptr) {
       PyErr_Format(PyExc_TypeError,
-                   is_binary ? "Binary metadata key=\"%S\" expected bytes, got %S"
-                             : "metadata key=\"%S\" expected str or bytes, got %S",
+                   is_binary
+                       ? "Binary metadata key=\"%S\" expected bytes, got %S"
+                       : "metadata key=\"%S\" expected str or bytes, got %S",
                    key, reinterpret_cast<PyObject*>(Py_TYPE(value)));
     }
     return false;
@@ -134,11 +135,10 @@ PyObject* MetadataToTuple(const grpc_metadata_array& metadata,
                   value_view.data(), static_cast<Py_ssize_t>(value_view.size()))
             : Text(value_view));
     if (!key || !value) return nullptr;
-    PyObject* entry =
-        factory == nullptr
-            ? PyTuple_Pack(2, key.get(), value.get())
-            : PyObject_CallFunctionObjArgs(factory, key.get(), value.get(),
-                                           nullptr);
+    PyObject* entry = factory == nullptr
+                          ? PyTuple_Pack(2, key.get(), value.get())
+                          : PyObject_CallFunctionObjArgs(factory, key.get(),
+                                                         value.get(), nullptr);
     if (entry == nullptr) return nullptr;
     PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), entry);
   }

@@ -13,8 +13,8 @@
 
 namespace uvgrpc {
 
-// Metadata to be sent; owns its slices. Everything but Assign may be used without
-// the GIL.
+// Metadata to be sent; owns its slices. Everything but Assign may be used
+// without the GIL.
 class OutgoingMetadata {
  public:
   OutgoingMetadata() = default;

@@ -57,13 +57,13 @@ int Server::AddInsecurePort(const std::string& address) {
 }
 
 int Server::AddMethod(const std::string& path, bool reads_request) {
-  methods_.push_back(Method{
-      grpc_server_register_method(
-          server_, path.c_str(), /*host=*/nullptr,
-          reads_request ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER
-                        : GRPC_SRM_PAYLOAD_NONE,
-          /*flags=*/0),
-      reads_request});
+  methods_.push_back(
+      Method{grpc_server_register_method(
+                 server_, path.c_str(), /*host=*/nullptr,
+                 reads_request ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER
+                               : GRPC_SRM_PAYLOAD_NONE,
+                 /*flags=*/0),
+             reads_request});
   return static_cast<int>(methods_.size()) - 1;
 }
 
@@ -87,8 +87,7 @@ void Server::Shutdown() {
   if (std::exchange(shutdown_started_, true)) return;
   LoopBridge::CallScope scope(context_->bridge());
   Ref();
-  grpc_server_shutdown_and_notify(server_, context_->cq(),
-                                  shutdown_tag_.tag());
+  grpc_server_shutdown_and_notify(server_, context_->cq(), shutdown_tag_.tag());
 }
 
 void Server::CancelAllCalls() {
@@ -102,6 +101,7 @@ void Server::EndWithLoop() {
 }
 
 bool Server::HandleShutdown() {
+  Leave();
   if (owner() != nullptr) return true;
   Unref();
   return false;

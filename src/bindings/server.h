@@ -22,8 +22,8 @@
 namespace uvgrpc {
 
 // RPCs are not asked for one by one: core calls an allocator when one arrives,
-// which makes a ServerCall for it. Registered methods have an allocator of their
-// own and, where the request is a single message, come with that message.
+// which makes a ServerCall for it. Registered methods have an allocator of
+// their own and, where the request is a single message, come with that message.
 //
 // Counted: one reference of the Python object, one of each ServerCall, one of a
 // shutdown under way. Loop thread, but for Ref, Unref and Abandon.
@@ -37,8 +37,8 @@ class Server final : public LoopResident {
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();
 
-  // The caller's object is going: shuts down at once, cancelling all RPCs. Drops
-  // the caller's reference. Any thread, with the GIL.
+  // The caller's object is going: shuts down at once, cancelling all RPCs.
+  // Drops the caller's reference. Any thread, with the GIL.
   void Abandon();
 
   // Returns the port, or 0 when the address cannot be bound. Before Start.

@@ -17,8 +17,11 @@ namespace uvgrpc {
 grpc_core::Server::RegisteredCallAllocation ServerCall::AllocateRegistered(
     Server* server, int method, bool reads_request) {
   auto* call = new ServerCall(server, method);
-  return {call->request_tag_.tag(), &call->call_, &call->request_metadata_,
-          &call->deadline_, reads_request ? &call->request_ : nullptr,
+  return {call->request_tag_.tag(),
+          &call->call_,
+          &call->request_metadata_,
+          &call->deadline_,
+          reads_request ? &call->request_ : nullptr,
           call->context()->cq()};
 }
 
@@ -177,6 +180,7 @@ void ServerCall::StartPending() {
 
 bool ServerCall::HandleClosed(bool /*ok*/) {
   closed_ = true;
+  Leave();
   const bool cut_off = cancelled_ != 0 && !reply_requested_;
   if (owner() != nullptr && (wants_close_ || cut_off)) return true;
   Unref();

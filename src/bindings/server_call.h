@@ -24,10 +24,11 @@ namespace uvgrpc {
 // Made by core's request for an allocation; delivered to Python by
 // PythonHooks::on_request, where the _core.ServicerContext takes a reference.
 //
-// What Python asks for during a turn is collected and started as one batch before
-// the loop polls. The wait for the RPC's end (RECV_CLOSE_ON_SERVER, which tells of
-// a cancellation) is asked for at delivery: a handler that answers in the same
-// turn has it in the batch of its reply, and the RPC costs one batch in all.
+// What Python asks for during a turn is collected and started as one batch
+// before the loop polls. The wait for the RPC's end (RECV_CLOSE_ON_SERVER,
+// which tells of a cancellation) is asked for at delivery: a handler that
+// answers in the same turn has it in the batch of its reply, and the RPC costs
+// one batch in all.
 class ServerCall final : public Call {
  public:
   // The result of a handler, or of its failure.

@@ -191,9 +191,7 @@ void LoopBridge::ArmPrepare() {
   if (in_prepare_) Wake();
 }
 
-void LoopBridge::Wake() {
-  CHECK_EQ(uv_.async_send(handles_->async.get()), 0);
-}
+void LoopBridge::Wake() { CHECK_EQ(uv_.async_send(handles_->async.get()), 0); }
 
 void LoopBridge::HandlePrepare() {
   const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();

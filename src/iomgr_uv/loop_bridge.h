@@ -72,9 +72,9 @@ class TurnHooks {
  public:
   virtual ~TurnHooks() = default;
 
-  // Starts the work that was collected during this turn (LoopBridge::RequestTurn
-  // asked for it). Runs before the loop computes its poll time-out. Returns
-  // whether there was any.
+  // Starts the work that was collected during this turn
+  // (LoopBridge::RequestTurn asked for it). Runs before the loop computes its
+  // poll time-out. Returns whether there was any.
   virtual bool StartCollected() = 0;
 
   // Hands over completions that arrived since. Returns whether there were any.
@@ -85,21 +85,22 @@ class TurnHooks {
 // last that did). Post, InLoopThread and handle_count may be called from any
 // thread; everything else is for the loop thread.
 //
-// Phases of a turn: whatever libuv calls us with opens a CallbackScope; when the
-// outermost one ends, everything posted meanwhile is drained and completions
-// are delivered. Work that is posted on the loop thread outside a scope (Python
-// code between two polls) arms a prepare handle, which runs after uvloop's ready
-// queue and before the poll. Work from other threads goes through an async
-// handle. With nothing posted neither is armed, so an idle loop sleeps.
+// Phases of a turn: whatever libuv calls us with opens a CallbackScope; when
+// the outermost one ends, everything posted meanwhile is drained and
+// completions are delivered. Work that is posted on the loop thread outside a
+// scope (Python code between two polls) arms a prepare handle, which runs after
+// uvloop's ready queue and before the poll. Work from other threads goes
+// through an async handle. With nothing posted neither is armed, so an idle
+// loop sleeps.
 //
 // Lifetime: shared by the engine and everything on the loop. Shutdown() closes
 // every handle; afterwards Post still works, through OrphanQueue, so that core
 // objects that outlive the loop can be torn down.
 class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
  public:
-  // `loop` is borrowed: never run, stopped or closed here. Fails with what libuv
-  // says when a handle cannot be made (out of descriptors, say). Calls on the
-  // loop thread.
+  // `loop` is borrowed: never run, stopped or closed here. Fails with what
+  // libuv says when a handle cannot be made (out of descriptors, say). Calls on
+  // the loop thread.
   static absl::StatusOr<std::shared_ptr<LoopBridge>> Create(uv_loop_t* loop,
                                                             const UvApi& uv);
   // Use Create.
@@ -163,8 +164,9 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   }
 
   // Ends everything on the loop: every LoopObject lets go, posted work and the
-  // completions it causes run, our handles are closed. The memory of the handles
-  // goes when the loop's owner runs it once more to close it. Idempotent.
+  // completions it causes run, our handles are closed. The memory of the
+  // handles goes when the loop's owner runs it once more to close it.
+  // Idempotent.
   void Shutdown();
 
   // Handles opened and not yet freed by libuv. Any thread.
@@ -197,8 +199,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
 
   void PostWork(Work work);
   // Runs posted work; with `deliver`, hands over completions too. Not
-  // re-entrant: a call from inside does nothing, the outer one goes on. Bounded:
-  // what is left over is done in the next turn.
+  // re-entrant: a call from inside does nothing, the outer one goes on.
+  // Bounded: what is left over is done in the next turn.
   void Drain(bool deliver);
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.

@@ -159,8 +159,8 @@ void TimerQueue::Arm() {
   }
   // libuv counts from its cached time, in whole milliseconds: round the
   // deadline up and subtract the cached time, not the present one.
-  const uint64_t target =
-      static_cast<uint64_t>((deadline + kNanosPerMilli - 1) / kNanosPerMilli);
+  const uint64_t target = static_cast<uint64_t>(deadline / kNanosPerMilli) +
+                          (deadline % kNanosPerMilli != 0 ? 1 : 0);
   const uint64_t cached = bridge_->uv().now(bridge_->loop());
   CHECK_EQ(bridge_->uv().timer_start(handle_.get(), &TimerQueue::OnTimer,
                                      target > cached ? target - cached : 0, 0),

@@ -22,10 +22,10 @@
 
 namespace uvgrpc {
 
-// Add and Cancel may be called from any thread and decide at once, under a lock:
-// after Cancel returned true the closure never runs, after it returned false the
-// closure has run or is about to. A ticket carries the generation of its slot,
-// so that a stale one is a safe miss.
+// Add and Cancel may be called from any thread and decide at once, under a
+// lock: after Cancel returned true the closure never runs, after it returned
+// false the closure has run or is about to. A ticket carries the generation of
+// its slot, so that a stale one is a safe miss.
 //
 // The uv_timer_t is armed for the earliest deadline and left alone when that
 // timer is cancelled: the usual RPC deadline is set and cancelled thousands of
@@ -38,15 +38,14 @@ class TimerQueue final : public LoopObject,
   static constexpr Ticket kNoTicket = 0;
 
   // Loop thread. Null when libuv cannot make the timer.
-  static std::shared_ptr<TimerQueue> Create(
-      std::shared_ptr<LoopBridge> bridge);
+  static std::shared_ptr<TimerQueue> Create(std::shared_ptr<LoopBridge> bridge);
   // Use Create.
   explicit TimerQueue(std::shared_ptr<LoopBridge> bridge);
   ~TimerQueue() override;
 
-  // Runs `closure` on the loop thread when `delay` has passed, never earlier, in
-  // the order of deadlines. kNoTicket when the loop is closed: the closure is
-  // dropped then.
+  // Runs `closure` on the loop thread when `delay` has passed, never earlier,
+  // in the order of deadlines. kNoTicket when the loop is closed: the closure
+  // is dropped then.
   Ticket Add(EventEngine::Duration delay, EventEngine::Closure* closure);
   Ticket Add(EventEngine::Duration delay, absl::AnyInvocable<void()> closure);
 

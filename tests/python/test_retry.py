@@ -56,9 +56,7 @@ def test_a_service_config_retries_what_it_names() -> None:
     async def main() -> None:
         async with (
             serving(service(Method=second_time_lucky)) as running,
-            aio.insecure_channel(
-                running.target, options=(("grpc.service_config", config),)
-            ) as channel,
+            aio.insecure_channel(running.target, options=(("grpc.service_config", config),)) as channel,
         ):
             assert await channel.unary_unary("/test.Service/Method")(b"x") == b"x"
             assert attempts == 2

@@ -1,0 +1,119 @@
+# make demo   sets up what is needed and shows uvgrpc at work
+# make test   sets up what is needed and runs every check that CI runs
+#
+# The first of them builds gRPC's core once for this user (about 10 min on two
+# cores, kept in ~/.cache/uvgrpc); `make test` builds a second, sanitized core.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+DEMO := .venv-demo
+TEST := .venv-test
+REQUIREMENTS := third_party/requirements.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+CXX_FILES = $$(find src tests -name '*.h' -o -name '*.cc')
+
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help:
+	@echo "make demo          build, install into $(DEMO), run examples/helloworld/demo.py"
+	@echo "make test          lint, C++ tests (plain, ASan+UBSan), Python tests"
+	@echo "make tsan          C++ tests under ThreadSanitizer"
+	@echo "make bench         the benchmarks in bench/"
+	@echo "make lint format   check the style; bring it about"
+	@echo "make requirements  make $(REQUIREMENTS) from requirements.in"
+	@echo "make clean         remove build/ and .venv-*; the core cache stays"
+
+.PHONY: demo
+demo:
+	@echo "make demo: 10 to 15 min the first time on two cores, most of it gRPC's core; 1 min later"
+	@cmake/prerequisites.sh
+	@$(MAKE) --no-print-directory $(DEMO)/.ready
+	$(call install,$(DEMO),OFF)
+	$(call say,Demo)
+	@$(DEMO)/bin/python examples/helloworld/demo.py
+
+.PHONY: test
+test:
+	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 5 min later"
+	@cmake/prerequisites.sh test
+	@$(MAKE) --no-print-directory lint test-cpp test-asan test-python
+	$(call say,make test: everything passed)
+
+# $(call install,VENV,WERROR): the core first, because pip would hide its progress.
+define install
+	$(call say,gRPC core)
+	@PATH="$(CURDIR)/$(1)/bin:$$PATH" cmake -DPython3_EXECUTABLE="$(CURDIR)/$(1)/bin/python" -P cmake/build_core.cmake
+	$(call say,Package uvgrpc)
+	@mkdir -p build
+	@UVGRPC_WERROR=$(2) $(1)/bin/pip install --verbose --no-build-isolation --no-deps --force-reinstall . 2>&1 \
+	  | tee build/pip-install.log | grep --line-buffered -E '^ *\[[0-9]+/[0-9]+\]|^ *Successfully' \
+	  || { tail -n 60 build/pip-install.log; exit 1; }
+endef
+
+.venv-%/.ready: $(REQUIREMENTS)
+	$(call say,Virtual environment .venv-$*)
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/pip install --quiet --require-hashes --only-binary :all: -r $(REQUIREMENTS)
+	@touch $@
+
+.PHONY: venv
+venv: $(TEST)/.ready
+
+.PHONY: lint
+lint: venv
+	$(call say,Lint)
+	@$(TEST)/bin/clang-format --dry-run -Werror $(CXX_FILES)
+	@$(TEST)/bin/ruff check
+	@$(TEST)/bin/ruff format --check
+	@$(TEST)/bin/mypy
+
+.PHONY: format
+format: venv
+	@$(TEST)/bin/clang-format -i $(CXX_FILES)
+	@$(TEST)/bin/ruff check --fix
+	@$(TEST)/bin/ruff format
+
+# $(call preset,NAME): configure, build and run the C++ tests of a preset.
+define preset
+	$(call say,C++ tests: $(1))
+	@cmake --preset $(1) -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
+	@cmake --build --preset $(1)
+	@ctest --preset $(1)
+endef
+
+.PHONY: test-cpp test-asan tsan
+test-cpp: venv
+	$(call preset,dev)
+
+test-asan: venv
+	$(call preset,asan)
+
+tsan: venv
+	$(call preset,tsan)
+
+.PHONY: test-python
+test-python: venv
+	$(call install,$(TEST),ON)
+	$(call say,Python tests)
+	@$(TEST)/bin/pytest
+
+.PHONY: bench
+bench: venv
+	$(call install,$(TEST),ON)
+	@$(TEST)/bin/python bench/run.py
+
+.PHONY: requirements
+requirements:
+	@$(PYTHON) -m venv .venv-pins
+	@.venv-pins/bin/pip install --quiet pip-tools
+	@cd third_party && ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
+
+.PHONY: clean
+clean:
+	rm -rf build .venv-*

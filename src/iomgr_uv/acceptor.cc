@@ -1,0 +1,120 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/acceptor.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/log/log.h"
+#include "absl/strings/str_cat.h"
+#include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/uv_status.h"
+
+namespace uvgrpc {
+namespace {
+
+// Connections accepted in one callback before others get their turn.
+constexpr int kMaxAcceptsPerCallback = 32;
+// Out of descriptors or memory: look again after this. Until then the socket is
+// not polled, since it would stay readable and keep the loop busy.
+constexpr uint64_t kPauseMilliseconds = 200;
+
+// Errors of the connection that was to be accepted (accept(2)); it is gone from
+// the queue. All others are those of this process or of the listening socket.
+bool IsConnectionError(int error) {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Acceptor::Acceptor(std::shared_ptr<LoopBridge> bridge, ListenerSocket socket,
+                   OnAccepted on_accepted)
+    : bridge_(std::move(bridge)),
+      socket_(std::move(socket)),
+      on_accepted_(std::move(on_accepted)) {}
+
+absl::Status Acceptor::Open() {
+  int error = poll_.Init(bridge_, this, UV_POLL, [&](uv_poll_t* handle) {
+    return bridge_->uv().poll_init(bridge_->loop(), handle, socket_.fd());
+  });
+  if (error == 0) error = StartPolling();
+  return UvStatus(bridge_->uv(), error,
+                  absl::StrCat("accept at ", Describe(socket_.address())));
+}
+
+int Acceptor::StartPolling() {
+  return bridge_->uv().poll_start(poll_.get(), UV_READABLE, &OnReadable);
+}
+
+void Acceptor::Close(const std::shared_ptr<void>& keep_alive) {
+  // libuv must have let go of the descriptor before it is closed.
+  poll_.Close(keep_alive);
+  pause_.Close(keep_alive);
+  socket_.Close();
+}
+
+void Acceptor::OnReadable(uv_poll_t* handle, int, int) {
+  // What libuv may report as an error shows in accept, too.
+  PollHandle::OwnerOf(handle)->HandleReadable();
+}
+
+void Acceptor::HandleReadable() {
+  LoopBridge::CallbackScope scope(bridge_.get());
+  for (int i = 0; i < kMaxAcceptsPerCallback && poll_.is_open(); ++i) {
+    OwnedFd accepted(
+        accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (accepted.is_open()) {
+      on_accepted_(socket_.fd(), std::move(accepted));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (!IsConnectionError(errno)) {
+      return Pause(errno);
+    }
+  }
+}
+
+void Acceptor::Pause(int error) {
+  LOG_EVERY_N_SEC(ERROR, 10)
+      << ErrnoStatus(error,
+                     absl::StrCat("accept at ", Describe(socket_.address())))
+             .message()
+      << "; connections wait";
+  if (!pause_.is_open()) {
+    const int init_error =
+        pause_.Init(bridge_, this, UV_TIMER, [&](uv_timer_t* timer) {
+          return bridge_->uv().timer_init(bridge_->loop(), timer);
+        });
+    if (init_error != 0) return;
+  }
+  bridge_->uv().poll_stop(poll_.get());
+  bridge_->uv().timer_start(pause_.get(), &OnPauseOver, kPauseMilliseconds, 0);
+}
+
+void Acceptor::OnPauseOver(uv_timer_t* handle) {
+  TimerHandle::OwnerOf(handle)->HandlePauseOver();
+}
+
+void Acceptor::HandlePauseOver() {
+  LoopBridge::CallbackScope scope(bridge_.get());
+  (void)StartPolling();
+}
+
+}  // namespace uvgrpc

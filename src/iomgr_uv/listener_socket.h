@@ -1,0 +1,57 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Sockets that listen.
+
+#ifndef UVGRPC_IOMGR_UV_LISTENER_SOCKET_H_
+#define UVGRPC_IOMGR_UV_LISTENER_SOCKET_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "src/iomgr_uv/owned_fd.h"
+#include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/tcp_options.h"
+
+namespace uvgrpc {
+
+// A socket that is bound and listens; connections wait in the kernel's queue
+// until somebody accepts them. Any thread. Not polled by anybody when it is
+// closed or destroyed, which also removes the file of a Unix socket.
+class ListenerSocket {
+ public:
+  ListenerSocket(ListenerSocket&&) = default;
+  ListenerSocket& operator=(ListenerSocket&&) = default;
+  ~ListenerSocket() { Close(); }
+
+  // Listens at `address`. The error's message names address and reason.
+  static absl::StatusOr<ListenerSocket> Bind(const ResolvedAddress& address,
+                                             const TcpOptions& options);
+
+  int fd() const { return fd_.get(); }
+  // What the socket is bound to.
+  const ResolvedAddress& address() const { return address_; }
+  // 1 for a Unix socket.
+  int port() const;
+
+  void Close();
+
+ private:
+  ListenerSocket(OwnedFd fd, const ResolvedAddress& address)
+      : fd_(std::move(fd)), address_(address), file_(address) {}
+
+  OwnedFd fd_;
+  ResolvedAddress address_;
+  UnixSocketFile file_;
+};
+
+// Listens at an address that a user gave: a wildcard (0.0.0.0 or ::) means both
+// IP versions where there are both, on one dual-stack socket where that can be,
+// or each local address when the options ask for that. At least one socket, all
+// with the same port, or the reasons why there is none.
+absl::StatusOr<std::vector<ListenerSocket>> BindListenerSockets(
+    const ResolvedAddress& address, const TcpOptions& options);
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_IOMGR_UV_LISTENER_SOCKET_H_

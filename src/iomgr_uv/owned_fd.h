@@ -1,0 +1,40 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A file descriptor that is closed when nobody took it.
+
+#ifndef UVGRPC_IOMGR_UV_OWNED_FD_H_
+#define UVGRPC_IOMGR_UV_OWNED_FD_H_
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace uvgrpc {
+
+class OwnedFd {
+ public:
+  OwnedFd() = default;
+  explicit OwnedFd(int fd) : fd_(fd) {}
+  OwnedFd(OwnedFd&& other) noexcept : fd_(other.Take()) {}
+  OwnedFd& operator=(OwnedFd&& other) noexcept {
+    Reset(other.Take());
+    return *this;
+  }
+  ~OwnedFd() { Reset(); }
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] int Take() { return std::exchange(fd_, -1); }
+  void Reset(int fd = -1) {
+    const int old = std::exchange(fd_, fd);
+    if (old >= 0) close(old);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_IOMGR_UV_OWNED_FD_H_

@@ -1,0 +1,109 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/read_buffer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "src/core/lib/slice/slice_refcount.h"
+
+namespace uvgrpc {
+namespace {
+
+using grpc_event_engine::experimental::MemoryAllocator;
+using grpc_event_engine::experimental::MemoryRequest;
+
+// Reads that need less than this part of a block make it shrink when so many of
+// them come in a row.
+constexpr size_t kSmallPart = 8;
+constexpr int kSmallReadsToShrink = 64;
+
+}  // namespace
+
+ReadBuffer::ReadBuffer(MemoryAllocator allocator, size_t min_size,
+                       size_t initial_size, size_t max_size)
+    : allocator_(std::move(allocator)),
+      min_size_(min_size),
+      initial_size_(initial_size),
+      max_size_(max_size),
+      target_size_(initial_size),
+      block_(grpc_empty_slice()) {}
+
+ReadBuffer::~ReadBuffer() { DropBlock(); }
+
+uv_buf_t ReadBuffer::Prepare() {
+  if (has_block() && AllSlicesReleased()) {
+    if (block_target_ == target_size_) {
+      block_.data.refcounted.bytes = block_start_;
+      block_.data.refcounted.length = block_size_;
+    } else {
+      DropBlock();
+    }
+  }
+  // A read that fills its space costs a second system call to find out whether
+  // there is more, so leave room for twice what came last.
+  const size_t wanted =
+      std::min(std::max(min_size_, 2 * last_read_), target_size_);
+  if (!has_block() || block_.data.refcounted.length < wanted) {
+    Allocate(wanted);
+  }
+  offered_ = block_.data.refcounted.length;
+  // Not uv_buf_init: no symbol of libuv is linked (see uv_api.h).
+  uv_buf_t space;
+  space.base = reinterpret_cast<char*>(block_.data.refcounted.bytes);
+  space.len = offered_;
+  return space;
+}
+
+grpc_slice ReadBuffer::Take(size_t size) {
+  CHECK(size > 0 && size <= offered_);
+  last_read_ = size;
+  if (size == offered_) {
+    target_size_ = std::min(2 * target_size_, max_size_);
+    small_reads_ = 0;
+  } else if (size >= target_size_ / kSmallPart) {
+    small_reads_ = 0;
+  } else if (target_size_ > initial_size_ &&
+             ++small_reads_ >= kSmallReadsToShrink) {
+    target_size_ = std::max(target_size_ / 2, initial_size_);
+    small_reads_ = 0;
+  }
+  offered_ = 0;
+  return grpc_slice_split_head(&block_, size);
+}
+
+void ReadBuffer::Release() {
+  DropBlock();
+  allocator_.Reset();
+}
+
+bool ReadBuffer::AllSlicesReleased() const {
+  if (!block_.refcount->IsUnique()) return false;
+  // IsUnique does not synchronise with whoever released the last slice, perhaps
+  // on another thread, and we are about to overwrite what they read. This does.
+  block_.refcount->Ref({});
+  block_.refcount->Unref({});
+  return true;
+}
+
+void ReadBuffer::Allocate(size_t at_least) {
+  DropBlock();
+  if (allocator_.IsValid()) {
+    // The quota may grant less when memory is short.
+    block_ = allocator_.MakeSlice(
+        MemoryRequest(std::min(at_least, target_size_), target_size_));
+  } else {
+    block_ = grpc_slice_malloc_large(target_size_);
+  }
+  block_start_ = block_.data.refcounted.bytes;
+  block_size_ = block_.data.refcounted.length;
+  block_target_ = target_size_;
+}
+
+void ReadBuffer::DropBlock() {
+  grpc_slice_unref(std::exchange(block_, grpc_empty_slice()));
+}
+
+}  // namespace uvgrpc

@@ -1,0 +1,71 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The memory that a socket reads into.
+
+#ifndef UVGRPC_IOMGR_UV_READ_BUFFER_H_
+#define UVGRPC_IOMGR_UV_READ_BUFFER_H_
+
+#include <grpc/event_engine/memory_allocator.h>
+#include <grpc/slice.h>
+#include <uv.h>
+
+#include <cstddef>
+
+namespace uvgrpc {
+
+// Hands out space for a read and turns what was read into a slice of the same
+// memory, without a copy. One block, taken from the connection's quota, serves
+// many small reads: the rest of it is used for the next read, and once all of
+// its slices are released it is used from its start again. In the steady state
+// of small messages a read therefore allocates nothing.
+//
+// The block's size follows the traffic: it doubles (up to the maximum) when a
+// read fills all the space it was given, and halves (down to the initial size)
+// after a row of reads that needed little of it.
+//
+// Loop thread; slices may be released on any thread.
+class ReadBuffer {
+ public:
+  // Sizes: min <= initial <= max. An allocator that is not valid stands for the
+  // process's heap.
+  ReadBuffer(grpc_event_engine::experimental::MemoryAllocator allocator,
+             size_t min_size, size_t initial_size, size_t max_size);
+  ~ReadBuffer();
+  ReadBuffer(const ReadBuffer&) = delete;
+  ReadBuffer& operator=(const ReadBuffer&) = delete;
+
+  // Space for the next read, at least one byte. Stays valid until the next call
+  // of any method.
+  uv_buf_t Prepare();
+
+  // The first `size` > 0 bytes of that space as a slice, which the caller owns.
+  [[nodiscard]] grpc_slice Take(size_t size);
+
+  // Lets go of the block and of the quota.
+  void Release();
+
+ private:
+  bool has_block() const { return block_.refcount != nullptr; }
+  bool AllSlicesReleased() const;
+  void Allocate(size_t at_least);
+  void DropBlock();
+
+  grpc_event_engine::experimental::MemoryAllocator allocator_;
+  const size_t min_size_;
+  const size_t initial_size_;
+  const size_t max_size_;
+  size_t target_size_;  // of the next block
+  size_t last_read_ = 0;
+  size_t offered_ = 0;   // by the last Prepare
+  int small_reads_ = 0;  // in a row
+
+  grpc_slice block_;  // what is unused of the block; null refcount: none
+  uint8_t* block_start_ = nullptr;
+  size_t block_size_ = 0;
+  size_t block_target_ = 0;  // target_size_ when it was allocated
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_IOMGR_UV_READ_BUFFER_H_

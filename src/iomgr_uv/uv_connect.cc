@@ -1,0 +1,297 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/uv_connect.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "src/iomgr_uv/endpoint_state.h"
+#include "src/iomgr_uv/owned_fd.h"
+#include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/uv_endpoint.h"
+#include "src/iomgr_uv/uv_status.h"
+
+namespace uvgrpc {
+namespace {
+
+using grpc_event_engine::experimental::MemoryAllocator;
+
+// The listener of a Unix socket has no room for us: ask again after this, then
+// after twice as long, and so on.
+constexpr std::chrono::milliseconds kFirstRetry{1};
+constexpr std::chrono::milliseconds kLastRetry{100};
+
+// The largest number that a ticket may be.
+constexpr uint64_t kTicketMask = (uint64_t{1} << 40) - 1;
+
+std::string FailedToConnect(const ResolvedAddress& peer) {
+  return absl::StrCat("Failed to connect to remote host: ", Describe(peer));
+}
+
+absl::Status LoopClosed(const ResolvedAddress& peer) {
+  return absl::CancelledError(
+      absl::StrCat(FailedToConnect(peer), ": the loop is closed"));
+}
+
+}  // namespace
+
+// One attempt, on the loop. It is in the table, and perhaps in a timer and in
+// libuv's request; it ends when it completes, is aborted, or the loop closes.
+// Loop thread.
+class ConnectTable::Attempt final
+    : public LoopObject,
+      public std::enable_shared_from_this<Attempt> {
+ public:
+  Attempt(std::shared_ptr<ConnectTable> table, Ticket ticket,
+          const ResolvedAddress& peer, TcpOptions options,
+          MemoryAllocator allocator)
+      : LoopObject(table->bridge_.get()),
+        table_(std::move(table)),
+        ticket_(ticket),
+        peer_(peer),
+        options_(std::move(options)),
+        allocator_(std::move(allocator)) {}
+
+  // `fd` as in ConnectTable::Connect.
+  void Start(OwnedFd fd, EventEngine::Duration timeout) {
+    absl::Status status = Open(&fd);
+    if (!status.ok()) return FinishLater(std::move(status));
+    timer_ = table_->timers_->Add(
+        std::max(timeout, EventEngine::Duration::zero()),
+        [self = shared_from_this(), timeout] { self->HandleTimeout(timeout); });
+    if (IsUnixAddress(peer_)) {
+      fd_ = std::move(fd);
+      return ConnectUnix();
+    }
+    state_ = MakeState(std::move(fd));
+    status = state_->Attach();
+    if (!status.ok()) return FinishLater(std::move(status));
+    // Lives until its callback, which libuv makes also when the state closes.
+    auto request = std::make_unique<Request>();
+    request->uv.data = request.get();
+    request->attempt = shared_from_this();
+    const int error = state_->ConnectTcp(&request->uv, peer_, &OnConnected);
+    if (error != 0) return FinishLater(Error(-error));
+    (void)request.release();
+  }
+
+  // Drops the socket. The callback is somebody else's business.
+  void Abort() {
+    if (std::exchange(ended_, true)) return;
+    if (state_ != nullptr) state_->Close();
+    state_.reset();
+    fd_.Reset();
+    CancelTimer(&timer_);
+    CancelTimer(&retry_timer_);
+  }
+
+  void HandleLoopClosing() override {
+    if (!ended_) FinishLater(LoopClosed(peer_));
+  }
+
+ private:
+  struct Request {
+    uv_connect_t uv;
+    std::shared_ptr<Attempt> attempt;
+  };
+
+  // Checks the address and makes the socket, if there is none yet.
+  absl::Status Open(OwnedFd* fd) {
+    absl::Status status = CheckSupported(peer_);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(FailedToConnect(peer_),
+                                                      ": ", status.message()));
+    }
+    if (fd->is_open()) return absl::OkStatus();
+    peer_ = Unmapped(peer_);
+    const int family = FamilyOf(peer_);
+    fd->Reset(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd->is_open()) {
+      return ErrnoStatus(errno,
+                         absl::StrCat(FailedToConnect(peer_), ": socket"));
+    }
+    return PrepareClientSocket(fd->get(), family, options_);
+  }
+
+  std::shared_ptr<EndpointState> MakeState(OwnedFd fd) {
+    return std::make_shared<EndpointState>(table_->bridge_, std::move(fd),
+                                           FamilyOf(peer_), options_,
+                                           std::move(allocator_));
+  }
+
+  // Unix sockets connect at once or not at all.
+  void ConnectUnix() {
+    int result;
+    do {
+      result = connect(fd_.get(), peer_.address(), peer_.size());
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno == EAGAIN) {
+      retry_timer_ =
+          table_->timers_->Add(retry_delay_, [self = shared_from_this()] {
+            self->retry_timer_ = TimerQueue::kNoTicket;
+            if (!self->ended_) self->ConnectUnix();
+          });
+      retry_delay_ = std::min(2 * retry_delay_, kLastRetry);
+      return;
+    }
+    if (result != 0) return FinishLater(Error(errno));
+    state_ = MakeState(std::move(fd_));
+    const absl::Status status = state_->Attach();
+    if (!status.ok()) return FinishLater(status);
+    CancelTimer(&timer_);
+    table_->bridge_->Post([self = shared_from_this()] {
+      if (!self->ended_) self->FinishConnected();
+    });
+  }
+
+  static void OnConnected(uv_connect_t* uv_request, int error) {
+    const std::unique_ptr<Request> request(
+        static_cast<Request*>(uv_request->data));
+    request->attempt->HandleConnected(error);
+  }
+
+  void HandleConnected(int error) {
+    LoopBridge::CallbackScope scope(table_->bridge_.get());
+    if (ended_) return;
+    if (error == 0) return FinishConnected();
+    const std::shared_ptr<ConnectTable> table = table_;
+    Abort();
+    table->Complete(ticket_, Error(-error));
+  }
+
+  void FinishConnected() {
+    const std::shared_ptr<ConnectTable> table = table_;
+    Result result = UvEndpoint::FromState(std::exchange(state_, nullptr));
+    Abort();
+    if (!result.ok()) {
+      result = absl::UnavailableError(absl::StrCat(FailedToConnect(peer_), ": ",
+                                                   result.status().message()));
+    }
+    table->Complete(ticket_, std::move(result));
+  }
+
+  void HandleTimeout(EventEngine::Duration timeout) {
+    if (ended_) return;
+    timer_ = TimerQueue::kNoTicket;
+    Abort();
+    table_->Complete(ticket_,
+                     absl::DeadlineExceededError(absl::StrCat(
+                         FailedToConnect(peer_), ": connect() timed out after ",
+                         absl::FormatDuration(absl::FromChrono(timeout)))));
+  }
+
+  // Ends with an error that came up inside Connect or while the loop closes.
+  void FinishLater(absl::Status status) {
+    Abort();
+    table_->bridge_->Post([table = table_, ticket = ticket_,
+                           status = std::move(status)]() mutable {
+      table->Complete(ticket, std::move(status));
+    });
+  }
+
+  absl::Status Error(int error) const {
+    return ErrnoStatus(error, FailedToConnect(peer_));
+  }
+
+  void CancelTimer(TimerQueue::Ticket* timer) {
+    if (*timer == TimerQueue::kNoTicket) return;
+    table_->timers_->Cancel(std::exchange(*timer, TimerQueue::kNoTicket));
+  }
+
+  const std::shared_ptr<ConnectTable> table_;
+  const Ticket ticket_;
+  ResolvedAddress peer_;
+  const TcpOptions options_;
+  MemoryAllocator allocator_;
+  bool ended_ = false;
+  OwnedFd fd_;  // of a Unix socket that is yet to connect
+  std::shared_ptr<EndpointState> state_;
+  TimerQueue::Ticket timer_ = TimerQueue::kNoTicket;
+  TimerQueue::Ticket retry_timer_ = TimerQueue::kNoTicket;
+  std::chrono::milliseconds retry_delay_ = kFirstRetry;
+};
+
+ConnectTable::ConnectTable(std::shared_ptr<LoopBridge> bridge,
+                           std::shared_ptr<TimerQueue> timers)
+    : bridge_(std::move(bridge)), timers_(std::move(timers)) {}
+
+ConnectTable::~ConnectTable() = default;
+
+ConnectTable::Ticket ConnectTable::Connect(
+    int fd, EventEngine::OnConnectCallback on_connect,
+    const EventEngine::ResolvedAddress& address, TcpOptions options,
+    MemoryAllocator allocator, EventEngine::Duration timeout) {
+  Ticket ticket;
+  {
+    absl::MutexLock lock(mu_);
+    do {
+      last_ticket_ = (last_ticket_ + 1) & kTicketMask;
+    } while (last_ticket_ == kNoTicket || entries_.count(last_ticket_) != 0);
+    ticket = last_ticket_;
+    entries_.emplace(ticket, Entry{std::move(on_connect), nullptr});
+  }
+  auto start = [self = shared_from_this(), ticket, fd = OwnedFd(fd), address,
+                options = std::move(options), allocator = std::move(allocator),
+                timeout]() mutable {
+    if (self->bridge_->is_closed()) {
+      return self->Complete(ticket, LoopClosed(address));
+    }
+    auto attempt = std::make_shared<Attempt>(
+        self, ticket, address, std::move(options), std::move(allocator));
+    if (!self->Register(ticket, attempt)) return attempt->Abort();
+    attempt->Start(std::move(fd), timeout);
+  };
+  if (bridge_->InLoopThread() && !bridge_->is_closed()) {
+    start();
+  } else {
+    bridge_->Post(std::move(start));
+  }
+  return ticket;
+}
+
+bool ConnectTable::Cancel(Ticket ticket) {
+  std::optional<Entry> entry = Take(ticket);
+  if (!entry.has_value()) return false;
+  if (entry->attempt == nullptr) return true;  // sees it when it starts
+  if (bridge_->InLoopThread()) {
+    entry->attempt->Abort();
+  } else {
+    // The reference must be dropped on the loop thread.
+    bridge_->Post([attempt = std::move(entry->attempt)] { attempt->Abort(); });
+  }
+  return true;
+}
+
+bool ConnectTable::Register(Ticket ticket, std::shared_ptr<Attempt> attempt) {
+  absl::MutexLock lock(mu_);
+  const auto it = entries_.find(ticket);
+  if (it == entries_.end()) return false;
+  it->second.attempt = std::move(attempt);
+  return true;
+}
+
+std::optional<ConnectTable::Entry> ConnectTable::Take(Ticket ticket) {
+  absl::MutexLock lock(mu_);
+  const auto it = entries_.find(ticket);
+  if (it == entries_.end()) return std::nullopt;
+  std::optional<Entry> entry(std::move(it->second));
+  entries_.erase(it);
+  return entry;
+}
+
+void ConnectTable::Complete(Ticket ticket, Result result) {
+  std::optional<Entry> entry = Take(ticket);
+  if (!entry.has_value()) return;
+  entry->attempt.reset();
+  entry->on_connect(std::move(result));
+}
+
+}  // namespace uvgrpc
