@@ -31,6 +31,8 @@ using grpc_event_engine::experimental::ResolvedAddressSetPort;
 
 // The kernel cuts it down to net.core.somaxconn.
 constexpr int kBacklog = INT_MAX;
+// How often another port is tried when the kernel may choose one.
+constexpr int kPortAttempts = 10;
 
 bool IsLinkLocal(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
@@ -72,22 +74,34 @@ absl::StatusOr<std::vector<ResolvedAddress>> LocalAddresses() {
   return addresses;
 }
 
-absl::StatusOr<std::vector<ListenerSocket>> BindLocalAddresses(
-    int port, const TcpOptions& options) {
-  absl::StatusOr<std::vector<ResolvedAddress>> addresses = LocalAddresses();
-  if (!addresses.ok()) return addresses.status();
+absl::StatusOr<std::vector<ListenerSocket>> BindEach(
+    std::vector<ResolvedAddress> addresses, int port,
+    const TcpOptions& options) {
   std::vector<ListenerSocket> sockets;
-  for (ResolvedAddress& address : *addresses) {
+  for (ResolvedAddress& address : addresses) {
     ResolvedAddressSetPort(address, port);
     absl::StatusOr<ListenerSocket> socket =
         ListenerSocket::Bind(address, options);
     if (!socket.ok()) return socket.status();
-    // The first choice of the kernel is the port of all.
+    // The kernel's choice for the first is the port of all.
     port = socket->port();
     sockets.push_back(*std::move(socket));
   }
-  if (sockets.empty()) {
+  return sockets;
+}
+
+absl::StatusOr<std::vector<ListenerSocket>> BindLocalAddresses(
+    int port, const TcpOptions& options) {
+  const absl::StatusOr<std::vector<ResolvedAddress>> addresses =
+      LocalAddresses();
+  if (!addresses.ok()) return addresses.status();
+  if (addresses->empty()) {
     return absl::FailedPreconditionError("no local addresses to listen at");
+  }
+  auto sockets = BindEach(*addresses, port, options);
+  // A port that is free at one address may be taken at another.
+  for (int i = 0; i < kPortAttempts && port == 0 && !sockets.ok(); ++i) {
+    sockets = BindEach(*addresses, port, options);
   }
   return sockets;
 }

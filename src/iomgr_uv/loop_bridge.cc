@@ -3,6 +3,9 @@
 
 #include "src/iomgr_uv/loop_bridge.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -165,10 +168,7 @@ void LoopBridge::Drain(bool deliver) {
   int budget = kMaxWorkPerDrain;
   while (budget > 0) {
     if (!local_.empty()) {
-      running_.swap(local_);
-      budget -= static_cast<int>(running_.size());
-      for (Work& work : running_) work.Run();
-      running_.clear();
+      budget -= RunLocalWork(budget);
       continue;
     }
     if (!deliver || !delivery_requested_) break;
@@ -178,6 +178,25 @@ void LoopBridge::Drain(bool deliver) {
   }
   draining_ = false;
   if (!local_.empty() || delivery_requested_) ArmPrepare();
+}
+
+int LoopBridge::RunLocalWork(int budget) {
+  running_.swap(local_);
+  size_t done = 0;
+  // A loop that is closed meanwhile has no further turn to leave work to.
+  while (done < running_.size() &&
+         (static_cast<int>(done) < budget || is_closed())) {
+    running_[done++].Run();
+  }
+  // The rest goes in front of what was posted meanwhile.
+  running_.erase(running_.begin(),
+                 running_.begin() + static_cast<std::ptrdiff_t>(done));
+  if (!running_.empty()) {
+    std::move(local_.begin(), local_.end(), std::back_inserter(running_));
+    local_.clear();
+    local_.swap(running_);
+  }
+  return static_cast<int>(done);
 }
 
 void LoopBridge::ArmPrepare() {

@@ -202,6 +202,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // re-entrant: a call from inside does nothing, the outer one goes on.
   // Bounded: what is left over is done in the next turn.
   void Drain(bool deliver);
+  // Runs up to `budget` of the posted work; returns how much. For Drain only.
+  int RunLocalWork(int budget);
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
   void Wake();

@@ -3,6 +3,7 @@
 
 #include "src/iomgr_uv/loop_bridge.h"
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -149,7 +150,7 @@ TEST_F(LoopBridgeTest, WorkPostedByAnIdleHandleRunsBeforeThePoll) {
 }
 
 TEST_F(LoopBridgeTest, PostsOfOtherThreadsWakeTheLoopOnceABatch) {
-  constexpr int kPosts = 1000;
+  constexpr int kPosts = 500;  // less than one drain does
   int ran = 0;
   bridge();
   OnOtherThread([&] {
@@ -200,6 +201,35 @@ TEST_F(LoopBridgeTest, WorkThatPostsItselfDoesNotStarveOthers) {
   EXPECT_TRUE(RunUntil([&] { return ran > 3 * after_one_turn; }));
   stop = true;
   RunFor(milliseconds(1));
+}
+
+TEST_F(LoopBridgeTest, ManyPostsAreSpreadOverTurnsInOrder) {
+  constexpr int kPosts = 5000;
+  struct Probe {
+    std::vector<int> ran;
+    // How many had run when a turn had polled.
+    std::vector<size_t> ran_by_turn;
+    uv_check_t check;
+    bool closed = false;
+  } probe{};
+  uv_check_init(loop(), &probe.check);
+  probe.check.data = &probe;
+  uv_check_start(&probe.check, [](uv_check_t* handle) {
+    auto* probe = static_cast<Probe*>(handle->data);
+    probe->ran_by_turn.push_back(probe->ran.size());
+  });
+  for (int i = 0; i < kPosts; ++i) {
+    bridge()->Post([&probe, i] { probe.ran.push_back(i); });
+  }
+  EXPECT_TRUE(RunUntil([&] { return probe.ran.size() == kPosts; }));
+  EXPECT_TRUE(std::is_sorted(probe.ran.begin(), probe.ran.end()));
+  ASSERT_FALSE(probe.ran_by_turn.empty());
+  EXPECT_LT(probe.ran_by_turn[0], static_cast<size_t>(kPosts));
+  uv_close(reinterpret_cast<uv_handle_t*>(&probe.check),
+           [](uv_handle_t* handle) {
+             static_cast<Probe*>(handle->data)->closed = true;
+           });
+  EXPECT_TRUE(RunUntil([&] { return probe.closed; }));
 }
 
 TEST_F(LoopBridgeTest, DrainingIsNotReentrant) {

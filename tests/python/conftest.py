@@ -9,7 +9,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import support
+
+pytest.register_assert_rewrite("support")
+
+import support  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

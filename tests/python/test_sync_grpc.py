@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
-from typing import Any
 
 import grpc
 import pytest
 from support import (
     aio,
-    calling,
     error_of,
     in_time,
     run,
@@ -79,7 +78,11 @@ uvloop.run(main())
 
 def test_a_blocking_call_to_the_same_loop_ends_at_its_deadline() -> None:
     """H2: it cannot work, but the loop recovers."""
-    assert run_program(_OWN_LOOP).result == ["DEADLINE_EXCEEDED", "alive"]
+    outcome = run_program(_OWN_LOOP)
+    assert outcome.returncode == 0, outcome.err
+    assert json.loads(outcome.out) == ["DEADLINE_EXCEEDED", "alive"]
+    # Stock's client may tell of the connection that the server has ended.
+    assert all("Got goaway" in line for line in outcome.err.splitlines())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
@@ -164,17 +167,3 @@ async def main():
 uvloop.run(main())
 """
     assert run_program(source).result in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
-
-
-def test_a_handler_that_blocks_the_loop_only_costs_its_time() -> None:
-    async def main() -> None:
-        async def handler(request: bytes, context: Any) -> bytes:
-            time.sleep(0.2)
-            return request
-
-        async with calling(handler) as method:
-            started = time.monotonic()
-            assert await method(b"x", timeout=10) == b"x"
-            in_time(started, 5)
-
-    run(main())
