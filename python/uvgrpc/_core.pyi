@@ -68,9 +68,8 @@ class ClientCall:
 class Method:
     name: str
     handler: grpc.RpcMethodHandler[Any, Any]
+    is_unary_unary: bool
     def __init__(self, name: str, handler: grpc.RpcMethodHandler[Any, Any]) -> None: ...
-    @property
-    def is_unary_unary(self) -> bool: ...
 
 class Server:
     is_started: bool

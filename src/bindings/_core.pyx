@@ -9,8 +9,7 @@ Everything belongs to the thread of its event loop, unless it says otherwise.
 
 import logging
 from asyncio import CancelledError, Future, Task
-from inspect import isawaitable
-from types import CoroutineType
+from inspect import iscoroutinefunction
 
 from cpython.object cimport PyObject
 from cython.operator cimport dereference
@@ -415,17 +414,20 @@ cdef class Method:
     cdef object _request_deserializer
     cdef object _response_serializer
     cdef readonly str name
+    cdef readonly bint is_unary_unary
+    cdef bint _is_async
 
     def __init__(self, str name, handler):
         self.name = name
         self.handler = handler
-        self._behavior = handler.unary_unary
+        self.is_unary_unary = not handler.request_streaming and not handler.response_streaming
+        self._behavior = behavior = handler.unary_unary
+        # The second is an object with an async __call__.
+        self._is_async = iscoroutinefunction(behavior) or iscoroutinefunction(
+            getattr(type(behavior), "__call__", None)
+        )
         self._request_deserializer = handler.request_deserializer
         self._response_serializer = handler.response_serializer
-
-    @property
-    def is_unary_unary(self):
-        return not self.handler.request_streaming and not self.handler.response_streaming
 
 
 cdef class Server:
@@ -788,16 +790,18 @@ async def _serve_unary_unary(ServicerContext context, Method method):
         if not method.is_unary_unary:
             context._send_reply(_UNIMPLEMENTED, "uvgrpc does not serve streams yet", None)
             return
+        if not method._is_async:
+            context._send_reply(
+                _UNIMPLEMENTED, "uvgrpc does not serve handlers that are not async yet", None
+            )
+            return
         data = context._request_bytes()
         if data is None:
             context._send_reply(_INTERNAL, "The client sent no request message.", None)
             return
         deserializer = method._request_deserializer
         request = data if deserializer is None else deserializer(data)
-        response = method._behavior(request, context)
-        if type(response) is not CoroutineType and not isawaitable(response):
-            raise NotImplementedError("uvgrpc does not serve handlers that are not async yet")
-        response = await response
+        response = await method._behavior(request, context)
         if context._abort_exception is not None:
             _log.error("Abort error unexpectedly suppressed in servicer method [%s]", method.name)
             return
