@@ -29,6 +29,9 @@ need python3-dev "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("in
 if [ "${1:-}" = test ]; then
   need libgtest-dev test -e /usr/src/googletest/googletest/CMakeLists.txt
   need libgmock-dev test -e /usr/src/googletest/googlemock/CMakeLists.txt
+  # the smoke test of the benchmarks
+  need nghttp2-client command -v h2load
+  need strace command -v strace
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

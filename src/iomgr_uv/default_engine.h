@@ -3,11 +3,11 @@
 
 // The engine behind gRPC's GetDefaultEventEngine().
 //
-// Channels and servers carry the engine of their loop as a channel argument, but
-// some corners of core (cancelling a connection attempt, credentials that fetch
-// tokens, xDS, a call's last unref) ask for *the* default engine of the process.
-// With several loops there is none: this object stands in and sends each request
-// to the engine it belongs to. It never starts a thread.
+// Channels and servers carry the engine of their loop as a channel argument,
+// but some corners of core (cancelling a connection attempt, credentials that
+// fetch tokens, xDS, a call's last unref) ask for *the* default engine of the
+// process. With several loops there is none: this object stands in and sends
+// each request to the engine it belongs to. It never starts a thread.
 
 #ifndef UVGRPC_IOMGR_UV_DEFAULT_ENGINE_H_
 #define UVGRPC_IOMGR_UV_DEFAULT_ENGINE_H_
@@ -25,9 +25,9 @@
 namespace uvgrpc {
 
 // Requests that name a handle go to the engine that gave it out. New work goes
-// to the engine of the calling thread, else to the one made last. With no engine
-// left, closures wait in the OrphanQueue, timers are dropped and everything else
-// fails with UNAVAILABLE. Any thread.
+// to the engine of the calling thread, else to the one made last. With no
+// engine left, closures wait in the OrphanQueue, timers are dropped and
+// everything else fails with UNAVAILABLE. Any thread.
 class DefaultEngine final : public EventEngine {
  public:
   // The process's instance; never destroyed.

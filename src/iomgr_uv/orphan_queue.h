@@ -28,8 +28,8 @@ class OrphanQueue {
 
   void Push(absl::AnyInvocable<void()> work);
 
-  // Runs what is queued, and what that queues, on this thread. Does nothing when
-  // called from inside a Drain on the same thread.
+  // Runs what is queued, and what that queues, on this thread. Does nothing
+  // when called from inside a Drain on the same thread.
   void Drain() {
     if (size_.load(std::memory_order_acquire) != 0) DrainSlow();
   }

@@ -13,11 +13,11 @@ namespace uvgrpc {
 absl::StatusOr<UvApi> UvApi::Load(
     absl::FunctionRef<void*(const char* symbol)> lookup) {
   UvApi api;
-#define UVGRPC_LOAD(name)                                              \
+#define UVGRPC_LOAD(name)                                               \
   api.name = reinterpret_cast<decltype(api.name)>(lookup("uv_" #name)); \
-  if (api.name == nullptr) {                                           \
-    return absl::FailedPreconditionError(                              \
-        "the libuv that owns this loop has no function uv_" #name);    \
+  if (api.name == nullptr) {                                            \
+    return absl::FailedPreconditionError(                               \
+        "the libuv that owns this loop has no function uv_" #name);     \
   }
   UVGRPC_UV_FUNCTIONS(UVGRPC_LOAD)
 #undef UVGRPC_LOAD

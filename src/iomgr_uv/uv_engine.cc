@@ -17,8 +17,8 @@
 namespace uvgrpc {
 namespace {
 
-// A connection handle is {engine << kSequenceBits | sequence, 0}: core passes on
-// only its first key. A task handle is {timer ticket, engine}.
+// A connection handle is {engine << kSequenceBits | sequence, 0}: core passes
+// on only its first key. A task handle is {timer ticket, engine}.
 constexpr int kSequenceBits = 40;
 constexpr uint64_t kSequenceMask = (uint64_t{1} << kSequenceBits) - 1;
 
@@ -87,10 +87,10 @@ uint32_t UvEventEngine::EngineIdOf(ConnectionHandle handle) {
                                kSequenceBits);
 }
 
-EventEngine::TaskHandle UvEventEngine::TaskHandleFor(
-    uint64_t ticket) const {
+EventEngine::TaskHandle UvEventEngine::TaskHandleFor(uint64_t ticket) const {
   if (ticket == TimerQueue::kNoTicket) return TaskHandle::kInvalid;
-  return TaskHandle{{static_cast<intptr_t>(ticket), static_cast<intptr_t>(id_)}};
+  return TaskHandle{
+      {static_cast<intptr_t>(ticket), static_cast<intptr_t>(id_)}};
 }
 
 EventEngine::ConnectionHandle UvEventEngine::ConnectionHandleFor(
@@ -133,18 +133,18 @@ EventEngine::ConnectionHandle UvEventEngine::Connect(
     OnConnectCallback on_connect, const ResolvedAddress& addr,
     const EndpointConfig& args, MemoryAllocator memory_allocator,
     Duration timeout) {
-  return ConnectionHandleFor(connects_->Connect(/*fd=*/-1, std::move(on_connect), addr,
-                                      TcpOptions(args),
-                                      std::move(memory_allocator), timeout));
+  return ConnectionHandleFor(connects_->Connect(
+      /*fd=*/-1, std::move(on_connect), addr, TcpOptions(args),
+      std::move(memory_allocator), timeout));
 }
 
 EventEngine::ConnectionHandle UvEventEngine::CreateEndpointFromUnconnectedFd(
     int fd, OnConnectCallback on_connect, const ResolvedAddress& addr,
     const EndpointConfig& config, MemoryAllocator memory_allocator,
     Duration timeout) {
-  return ConnectionHandleFor(connects_->Connect(fd, std::move(on_connect), addr,
-                                      TcpOptions(config),
-                                      std::move(memory_allocator), timeout));
+  return ConnectionHandleFor(
+      connects_->Connect(fd, std::move(on_connect), addr, TcpOptions(config),
+                         std::move(memory_allocator), timeout));
 }
 
 bool UvEventEngine::CancelConnect(ConnectionHandle handle) {

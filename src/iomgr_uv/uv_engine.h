@@ -42,8 +42,8 @@ class UvEventEngine final
  public:
   // `loop` is borrowed and must stay valid until Shutdown returned and the loop
   // ran once more. Loop thread.
-  static absl::StatusOr<std::shared_ptr<UvEventEngine>> Create(
-      uv_loop_t* loop, const UvApi& uv);
+  static absl::StatusOr<std::shared_ptr<UvEventEngine>> Create(uv_loop_t* loop,
+                                                               const UvApi& uv);
   // Use Create.
   UvEventEngine(std::shared_ptr<LoopBridge> bridge,
                 std::shared_ptr<TimerQueue> timers);

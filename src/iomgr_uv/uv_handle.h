@@ -43,8 +43,7 @@ class UvHandle {
   template <typename InitFn>
   int Init(std::shared_ptr<LoopBridge> bridge, Owner* owner,
            uv_handle_type type, InitFn init) {
-    const size_t size =
-        std::max(bridge->uv().handle_size(type), sizeof(T));
+    const size_t size = std::max(bridge->uv().handle_size(type), sizeof(T));
     void* memory = std::calloc(1, kOffset + size);
     if (memory == nullptr) return UV_ENOMEM;
     Header* header = new (memory) Header;
@@ -72,8 +71,8 @@ class UvHandle {
     if (header_ == nullptr) return;
     Header* header = std::exchange(header_, nullptr);
     header->keep_alive = std::move(keep_alive);
-    header->bridge->uv().close(
-        reinterpret_cast<uv_handle_t*>(HandleOf(header)), &UvHandle::OnClosed);
+    header->bridge->uv().close(reinterpret_cast<uv_handle_t*>(HandleOf(header)),
+                               &UvHandle::OnClosed);
   }
 
   bool is_open() const { return header_ != nullptr; }

@@ -171,15 +171,6 @@ TEST_F(UvConnectTest, AMissingUnixPathNamesThePeer) {
   EXPECT_NE(status.message().find(path), std::string::npos) << status;
 }
 
-TEST_F(UvConnectTest, AnErrorOfConnectItselfComesLater) {
-  // A link-local address without an interface: connect() refuses it at once, as
-  // does socket() where IPv6 is off. Nothing is sent.
-  const std::string unscoped = "[fe80::1]:1";
-  const absl::Status status = StatusOfConnectTo(Address("ipv6:" + unscoped));
-  EXPECT_FALSE(status.ok());
-  EXPECT_NE(status.message().find(unscoped), std::string::npos) << status;
-}
-
 TEST_F(UvConnectTest, AnEmptyAddressFailsLater) {
   EXPECT_EQ(StatusOfConnectTo(ResolvedAddress()).code(),
             absl::StatusCode::kInvalidArgument);
