@@ -1,0 +1,195 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+# Part of _core.pyx: the server's side of one RPC.
+
+
+cdef class ServicerContext:
+    """The server's side of one RPC. Made by Server only.
+
+    Subclasses give it grpc.aio's interface; `_status_number_of(code)` turns what a
+    handler passes as a status code into a number, `abort_error` is the class to
+    raise, `metadatum` makes an entry of invocation_metadata().
+    """
+
+    cdef CServerCall* _call
+    cdef Server _server
+    cdef object _event_loop
+    cdef object _task
+    cdef object _method_name
+    cdef object _status  # as the handler gave it
+    cdef str _status_details
+    cdef tuple _trailing
+    cdef object _abort_exception
+    cdef bint _metadata_sent
+    cdef bint _no_compression
+    cdef bint _handler_over
+    cdef list _callbacks
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self._status_details = ""
+        self._trailing = ()
+
+    def __dealloc__(self):
+        if self._call != NULL:
+            self._call.Abandon()
+
+    # ---- what handlers may call
+
+    def invocation_metadata(self):
+        return CMetadataToTuple(self._call.request_metadata(), <PyObject*>self.metadatum)
+
+    def peer(self):
+        return self._call.Peer().decode(errors="replace")
+
+    def time_remaining(self):
+        return _time_remaining(self._call.deadline())
+
+    def set_code(self, code):
+        self._status_number_of(code)
+        self._status = code
+
+    def code(self):
+        return self._status
+
+    def set_details(self, str details):
+        self._status_details = details
+
+    def details(self):
+        return self._status_details
+
+    def set_trailing_metadata(self, metadata):
+        self._trailing = _checked_trailing_metadata(metadata)
+
+    def trailing_metadata(self):
+        return self._trailing
+
+    def disable_next_message_compression(self):
+        self._no_compression = True
+
+    def done(self):
+        return self._call.reply_sent() or self._call.is_closed()
+
+    def cancelled(self):
+        """Whether the RPC ended before its status reached the client."""
+        return self._call.is_cancelled()
+
+    def add_done_callback(self, callback):
+        """Calls `callback(context)` from the loop once RPC and handler are over."""
+        if self._callbacks is None:
+            self._callbacks = []
+            self._call.set_wants_close()
+        self._callbacks.append(callback)
+        self._run_callbacks_when_over()
+
+    async def send_initial_metadata(self, metadata):
+        self._check_running()
+        if self._metadata_sent:
+            raise self.usage_error("Send initial metadata failed: already sent")
+        self._call.initial_metadata().Assign(tuple(metadata))
+        self._metadata_sent = True
+        future = Future(loop=self._event_loop)
+        self._call.SendInitialMetadata(<PyObject*>future)
+        await future
+
+    async def abort(self, code, str details="", tuple trailing_metadata=()):
+        if self._abort_exception is not None:
+            raise self.usage_error("Abort already called!")
+        number = self._status_number_of(code)
+        if trailing_metadata or not self._trailing:
+            self._trailing = _checked_trailing_metadata(trailing_metadata)
+        if details or not self._status_details:
+            self._status_details = details
+        self._status = code
+        self._abort_exception = self.abort_error("Locally aborted.")
+        if not self.done():
+            self._send_reply(number, self._status_details, None)
+        raise self._abort_exception
+
+    async def abort_with_status(self, status):
+        await self.abort(status.code, status.details, status.trailing_metadata)
+
+    # ---- what the server calls
+
+    cdef _check_running(self):
+        if self._abort_exception is not None:
+            raise self._abort_exception
+        if self.done():
+            raise self.usage_error("RPC already finished.")
+
+    cdef _send_reply(self, int code, details, message):
+        """Ends the RPC; `message` is the serialized response, for code 0."""
+        cdef CReply* reply = self._call.reply()
+        reply.code = <grpc_status_code>code
+        if details:
+            reply.details = details.encode(errors="replace")
+        if self._trailing:
+            reply.trailing_metadata.Assign(self._trailing)
+        if message is not None:
+            if not isinstance(message, bytes):
+                raise TypeError(f"a serialized response must be bytes, got {type(message).__name__}")
+            reply.message = CSliceFromBytes(self._server._loop._context.get(), message)
+            reply.has_message = True
+            if self._no_compression:
+                reply.message_flags = GRPC_WRITE_NO_COMPRESS
+        self._metadata_sent = True
+        self._call.SendReply()
+
+    cdef _refuse(self):
+        self._send_reply(_RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!", None)
+
+    cdef _request_bytes(self):
+        cdef grpc_byte_buffer* message = self._call.request()
+        return None if message == NULL else CBytesFromByteBuffer(message)
+
+    cdef _handle_closed(self):
+        task = self._task
+        if self._call.is_cancelled() and task is not None and not task.done():
+            task.cancel()
+        self._run_callbacks_when_over()
+
+    cdef _leave(self):
+        """The handler is over: breaks the cycle with its task."""
+        self._task = None
+        self._handler_over = True
+        self._server._running.discard(self)
+        self._run_callbacks_when_over()
+
+    cdef _run_callbacks_when_over(self):
+        if self._callbacks is None or not self._handler_over:
+            return
+        if not self._call.is_closed():
+            # Nothing else holds the context between its handler's end and its RPC's.
+            self._server._closing.add(self)
+            return
+        self._server._closing.discard(self)
+        callbacks = self._callbacks
+        self._callbacks = None
+        for callback in callbacks:
+            self._event_loop.call_soon(callback, self)
+
+    cdef _handle_error(self, error):
+        """Reports what a handler raised, as grpc.aio does."""
+        _log.exception(
+            "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
+        )
+        if self.done():
+            return
+        number = _UNKNOWN if self._status is None else self._status_number_of(self._status)
+        if number == _OK:
+            number = _UNKNOWN
+        try:
+            text = f"Unexpected {type(error)}: {error}"
+        except Exception:
+            # The exception's own __str__ fails.
+            text = f"Unexpected {type(error)}"
+        self._send_reply(number, text, None)
+
+
+def _checked_trailing_metadata(metadata):
+    if not isinstance(metadata, tuple):
+        raise TypeError(f"Invalid trailing metadata type, expected tuple: {metadata}")
+    for entry in metadata:
+        if not isinstance(entry, tuple) or len(entry) != 2:
+            raise TypeError(f"Invalid trailing metadata, expected tuples of key and value: {entry!r}")
+    return metadata
