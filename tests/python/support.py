@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -268,6 +269,8 @@ def run_program(source: str, *, interrupt: bool = False, limit: float = 120.0) -
         stderr=subprocess.PIPE,
         env=environment(),
         text=True,
+        # A background job, as CI may be, has it ignored; children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             first = ""
