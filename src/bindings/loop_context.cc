@@ -100,8 +100,8 @@ void LoopContext::Collect(Collectable* work) {
   bridge()->RequestTurn();
 }
 
-bool LoopContext::StartCollected() {
-  if (collected_ == nullptr) return false;
+void LoopContext::StartCollected() {
+  if (collected_ == nullptr) return;
   const grpc_core::ExecCtx exec_ctx;
   while (collected_ != nullptr) {
     Collectable* work = collected_;
@@ -110,7 +110,6 @@ bool LoopContext::StartCollected() {
     work->is_collected_ = false;
     work->StartCollected();
   }
-  return true;
 }
 
 void LoopContext::Complete(Completion* completion) {

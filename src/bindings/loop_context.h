@@ -77,8 +77,8 @@ class LoopResident {
 // the loop polls, so that chttp2 writes once a connection, not once a call.
 // Completion: all completions of one turn reach Python under one GIL entry.
 //
-// Loop thread only, but for InLoopThread, Complete and PostUnref; residents
-// hold it by shared_ptr, so it outlives them.
+// Loop thread only, but for InLoopThread, Complete, DecrefLater and RunInLoop;
+// residents hold it by shared_ptr, so it outlives them.
 class LoopContext final : public TurnHooks,
                           public std::enable_shared_from_this<LoopContext> {
  public:
@@ -126,7 +126,7 @@ class LoopContext final : public TurnHooks,
   int resident_count() const { return resident_count_; }
 
   // TurnHooks
-  bool StartCollected() override;
+  void StartCollected() override;
   bool DeliverCompletions() override;
 
  private:

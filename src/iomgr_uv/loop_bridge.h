@@ -74,8 +74,8 @@ class TurnHooks {
 
   // Starts the work that was collected during this turn
   // (LoopBridge::RequestTurn asked for it). Runs before the loop computes its
-  // poll time-out. Returns whether there was any.
-  virtual bool StartCollected() = 0;
+  // poll time-out.
+  virtual void StartCollected() = 0;
 
   // Hands over completions that arrived since. Returns whether there were any.
   virtual bool DeliverCompletions() = 0;

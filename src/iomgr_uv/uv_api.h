@@ -27,11 +27,9 @@ namespace uvgrpc {
   X(strerror_r)                \
   X(err_name_r)                \
   X(close)                     \
-  X(is_closing)                \
   X(unref)                     \
   X(fileno)                    \
   X(now)                       \
-  X(update_time)               \
   X(async_init)                \
   X(async_send)                \
   X(prepare_init)              \
@@ -39,9 +37,7 @@ namespace uvgrpc {
   X(prepare_stop)              \
   X(timer_init)                \
   X(timer_start)               \
-  X(timer_stop)                \
   X(poll_init)                 \
-  X(poll_init_socket)          \
   X(poll_start)                \
   X(poll_stop)                 \
   X(tcp_init)                  \
@@ -49,8 +45,6 @@ namespace uvgrpc {
   X(tcp_connect)               \
   X(pipe_init)                 \
   X(pipe_open)                 \
-  X(listen)                    \
-  X(accept)                    \
   X(read_start)                \
   X(read_stop)                 \
   X(write)                     \

@@ -97,9 +97,6 @@ class UvHandle {
     return HeaderOf(handle)->owner;
   }
 
-  // After the handle moved into another object's hands.
-  void set_owner(Owner* owner) { header_->owner = owner; }
-
  private:
   struct Header {
     Owner* owner = nullptr;

@@ -37,10 +37,9 @@ class RecordingHooks final : public TurnHooks {
  public:
   explicit RecordingHooks(std::vector<std::string>* log) : log_(log) {}
 
-  bool StartCollected() override {
+  void StartCollected() override {
     log_->push_back("start");
     if (on_start != nullptr) on_start();
-    return true;
   }
   bool DeliverCompletions() override {
     log_->push_back("deliver");
