@@ -198,3 +198,13 @@ def client_measurement(report: dict[str, Any]) -> Measurement:
         "own_cpu": report["cpu_seconds"] / report["seconds"] * 100,
     }
     return Measurement(values, report["versions"])
+
+
+def client_load(load: str, concurrency: int) -> Callable[[Bench, Peer], Measurement]:
+    """Measures a client against the server of prepared frames for `load`."""
+
+    def measure(bench: Bench, peer: Peer) -> Measurement:
+        with bench.canned_server(load) as port:
+            return client_measurement(bench.client(peer, port, load, concurrency))
+
+    return measure
