@@ -10,6 +10,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
@@ -45,6 +48,25 @@ class CountingImpl final
   const std::shared_ptr<AllocationCounts> counts_;
 };
 
+// A fresh directory for sockets, removed with all that is in it.
+class SocketDirectory {
+ public:
+  SocketDirectory() {
+    std::string path =
+        (std::filesystem::temp_directory_path() / "uvgrpc-XXXXXX").string();
+    CHECK(mkdtemp(path.data()) != nullptr);
+    path_ = path;
+  }
+  ~SocketDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 class HeapFactory final : public MemoryAllocatorFactory {
  public:
   MemoryAllocator CreateMemoryAllocator(absl::string_view) override {
@@ -61,8 +83,11 @@ ResolvedAddress Address(const std::string& uri) {
 }
 
 std::string FreshUnixPath() {
+  // A directory of this process's own: a process id alone comes back, and so
+  // would the path of a socket that an earlier process left behind.
+  static const SocketDirectory directory;
   static std::atomic<int> next{0};
-  return absl::StrCat("/tmp/uvgrpc-test-", getpid(), "-", next++, ".sock");
+  return absl::StrCat(directory.path(), "/", next++, ".sock");
 }
 
 PlainListener Listen(const std::string& uri, int backlog) {

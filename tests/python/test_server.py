@@ -272,7 +272,7 @@ def _address(kind: str, tmp_path: Path) -> str:
     if kind == "unix":
         return f"unix:{tmp_path / 'socket'}"
     if kind == "unix-abstract":
-        return f"unix-abstract:uvgrpc-test-{os.getpid()}"
+        return f"unix-abstract:{tmp_path}"
     return {"any": "[::]:0", "ipv6": "[::1]:0"}[kind]
 
 
