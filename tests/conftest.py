@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("support")
+pytest.register_assert_rewrite("support", "rig")
 
 import support  # noqa: E402
 
