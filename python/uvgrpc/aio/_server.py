@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._options import with_compression
+
+_log = logging.getLogger("uvgrpc")
 
 
 class _CallDetails(NamedTuple):
@@ -56,6 +59,9 @@ class Server(grpc.aio.Server):
         maximum_concurrent_rpcs: int | None,
         compression: grpc.Compression | None,
     ) -> None:
+        invalid = [one for one in interceptors or () if not isinstance(one, grpc.aio.ServerInterceptor)]
+        if invalid:
+            raise ValueError(f"Interceptor must be ServerInterceptor, the following are invalid: {invalid}")
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
@@ -92,8 +98,11 @@ class Server(grpc.aio.Server):
         """Adds the handlers of a service by name. They win over generic ones.
 
         Those added before start() are known to core, which then reads their requests by
-        itself.
+        itself. Once the server has started none can be added: that is logged.
         """
+        if self._core.is_started:
+            _log.warning("Cannot register method handlers once server has started")
+            return
         for name, handler in method_handlers.items():
             self._registered[f"/{service_name}/{name}"] = handler
 
@@ -110,6 +119,8 @@ class Server(grpc.aio.Server):
         Raises:
           RuntimeError: the address cannot be bound.
         """
+        if isinstance(address, bytes):
+            address = address.decode()
         port: int = self._core.add_insecure_port(address)
         if port == 0:
             raise RuntimeError(
