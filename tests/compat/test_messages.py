@@ -20,6 +20,9 @@ GZIP, DEFLATE, NONE = (
 )
 TEXT = b"compressible " * 200
 
+# asyncio's own servers and connections resolve their addresses in libuv's pool.
+pytestmark = pytest.mark.pool_threads
+
 
 # ---- sizes
 

@@ -15,6 +15,9 @@ from support import aio, unused_port
 
 VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy")
 
+# asyncio's own servers and connections resolve their addresses in libuv's pool.
+pytestmark = pytest.mark.pool_threads
+
 
 class Proxy:
     """What a proxy was asked for.
@@ -115,6 +118,7 @@ async def test_a_channel_may_name_its_own_proxy() -> None:
         assert len(proxy.heads) == 1
 
 
+@pytest.mark.writes_stderr
 @looped
 async def test_a_proxy_that_refuses_makes_the_call_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async with proxying("403 Forbidden") as proxy:
