@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
 """The native half of uvgrpc: thin classes over the C++ of src/bindings.
