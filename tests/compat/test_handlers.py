@@ -254,7 +254,7 @@ async def test_a_handler_that_raises_cancelled_ends_the_call(arity: str) -> None
 @arities
 @looped
 async def test_an_rpc_error_of_another_call_is_an_exception_as_any_other(arity: str) -> None:
-    error = aio.AioRpcError(grpc.StatusCode.NOT_FOUND, details="inner")
+    error = aio.AioRpcError(grpc.StatusCode.NOT_FOUND, aio.Metadata(), aio.Metadata(), "inner")
     async with wired(raising(arity, error)) as wire:
         outer = await failure_of(wire())
         assert outer.code() is grpc.StatusCode.UNKNOWN

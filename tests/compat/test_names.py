@@ -105,8 +105,8 @@ def test_an_rpc_error_survives_pickle() -> None:
     assert error.trailing_metadata() == _error().trailing_metadata()
 
 
-def test_an_rpc_error_needs_only_a_code() -> None:
-    error = aio.AioRpcError(grpc.StatusCode.OK)
+def test_an_rpc_error_may_lack_everything_but_its_code() -> None:
+    error = aio.AioRpcError(grpc.StatusCode.OK, None, None)
     assert error.initial_metadata() is None
     assert error.trailing_metadata() is None
     assert error.details() is None
@@ -130,13 +130,13 @@ def test_metadata_is_an_ordered_multimap() -> None:
     metadata.set_all("a", ["x"])
     assert "a" in metadata
     del metadata["a"]
-    assert "a" not in metadata
+    assert metadata.get_all("a") == []
     with pytest.raises(KeyError):
         metadata["a"]
     metadata.delete_all("b")
     assert len(metadata) == 0
     left, right = aio.Metadata(("a", "1")), aio.Metadata(("b", b"2"))
-    assert left + right == (("a", "1"), ("b", b"2"))
+    assert tuple(left + right) == (("a", "1"), ("b", b"2"))
     assert left + right == aio.Metadata.from_tuple((("a", "1"), ("b", b"2")))
     assert left != right
 
