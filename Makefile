@@ -101,7 +101,7 @@ OLDEST := build/oldest-grpcio
 
 $(OLDEST)/.ready: third_party/oldest.txt $(TEST)/.ready
 	@rm -rf $(OLDEST)
-	@$(TEST)/bin/pip install --quiet --require-hashes --only-binary :all: --target $(OLDEST) -r third_party/oldest.txt
+	@$(TEST)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps --target $(OLDEST) -r third_party/oldest.txt
 	@touch $@
 
 .PHONY: test-python
@@ -112,7 +112,7 @@ test-python: venv $(OLDEST)/.ready
 	$(call say,Compat suite on grpc.aio as it is)
 	@UVGRPC_TEST_BACKEND=stock $(TEST)/bin/pytest tests/compat
 	$(call say,Compat suite on uvgrpc with the oldest grpcio)
-	@PYTHONPATH=$(OLDEST) $(TEST)/bin/pytest tests/compat/test_signatures.py tests/compat/test_names.py \
+	@PYTHONPATH=$(CURDIR)/$(OLDEST) $(TEST)/bin/pytest tests/compat/test_signatures.py tests/compat/test_names.py \
 	  tests/compat/test_calls.py tests/compat/test_server.py tests/python/test_install.py
 
 .PHONY: bench
