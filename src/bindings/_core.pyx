@@ -36,6 +36,7 @@ from src.bindings.includes.bindings cimport (
     CMetadataToTuple,
     COutgoingMessages,
     COutgoingMetadata,
+    CReplaceSockets,
     CReply,
     CServer,
     CServerCall,
@@ -120,6 +121,11 @@ cdef void _fill_args(CChannelArgs* args, object options) except *:
                 f"channel argument {name!r} must be int, str or bytes, got {type(value).__name__}; "
                 "objects that point into grpcio's own core cannot be used here"
             )
+
+
+def replace_sockets():
+    """In the child of a fork(): lets go of the parent's sockets. Returns their number."""
+    return CReplaceSockets()
 
 
 cdef class Loop:

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc._fork import rebind_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._multi_callable import (
     Deserializer,
@@ -32,7 +33,7 @@ class Channel(grpc.aio.Channel):
     """A channel on the event loop of its first use.
 
     It may be made before a loop runs. When that loop is closed, the channel can be
-    used again on the next one.
+    used again on the next one; so it can in a process that was forked.
 
     Args:
       target: the server's address, in gRPC's name syntax.
@@ -97,7 +98,13 @@ class Channel(grpc.aio.Channel):
                 )
         self._core = _core.Channel(core_loop(event_loop), event_loop, self._target, self._options)
         self._event_loop = event_loop
+        rebind_in_child(self)
         return self._core
+
+    def _leave_parent(self) -> Any:
+        """Forgets its connections: this process is the child of a fork()."""
+        left, self._core, self._event_loop = (self._core, self._event_loop), None, None
+        return left
 
     async def __aenter__(self) -> Channel:
         return self

@@ -65,6 +65,7 @@ class Server(grpc.aio.Server):
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
+        self._event_loop = event_loop
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
@@ -133,12 +134,20 @@ class Server(grpc.aio.Server):
         """Opens a port with transport security. Not implemented yet."""
         raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
 
+    def _check_loop(self) -> None:
+        if not self._core.is_stopped and asyncio.get_running_loop() is not self._event_loop:
+            raise grpc.aio.UsageError(
+                "the server belongs to another event loop, or to the process that forked this one: "
+                "make a server of its own for each"
+            )
+
     async def start(self) -> None:
         """Starts serving. Does nothing while the server runs.
 
         Raises:
-          UsageError: the server was stopped.
+          UsageError: the server was stopped, or it is another loop's or process's.
         """
+        self._check_loop()
         if self._core.is_shutting_down:
             raise grpc.aio.UsageError("Server not in ready state")
         if self._core.is_started:
@@ -153,7 +162,11 @@ class Server(grpc.aio.Server):
         Args:
           grace: seconds to let RPCs finish before they are aborted; None aborts them at
             once. Of several calls the one that ends first decides.
+
+        Raises:
+          UsageError: the server is another loop's or process's.
         """
+        self._check_loop()
         finished = self._core.shutdown()
         if grace is not None and grace > 0:
             await asyncio.wait([finished], timeout=grace)
@@ -169,7 +182,11 @@ class Server(grpc.aio.Server):
 
         Returns:
           Whether the time ran out.
+
+        Raises:
+          UsageError: the server is another loop's or process's.
         """
+        self._check_loop()
         if timeout is None:
             await self._stopped.wait()
             return False
