@@ -3,8 +3,8 @@
 """fork(): the child lets go of all that its parent has open.
 
 The parent notices nothing. In the child the parent's connections and ports are
-gone: its sockets lead nowhere, and channels connect anew on the next loop that
-uses them.
+gone: its sockets lead nowhere, its servers are stopped, and channels connect anew on
+the next loop that uses them.
 
 As with any library, a fork() is safe only while no other thread is inside it: while
 no other thread runs a loop that uvgrpc is used on.
@@ -20,7 +20,7 @@ from uvgrpc import _core
 
 
 class Bound(Protocol):
-    """What is tied to a loop, and can be tied to another one in a child."""
+    """What is tied to a loop of this process."""
 
     def _leave_parent(self) -> Any:
         """Forgets the loop of the parent; returns what it had there."""
@@ -32,7 +32,7 @@ _bound: weakref.WeakSet[Bound] = weakref.WeakSet()
 _left_behind: list[Any] = []
 
 
-def rebind_in_child(target: Bound) -> None:
+def leave_in_child(target: Bound) -> None:
     """Has `target` told in the child of a fork(). Held weakly."""
     _bound.add(target)
 

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
-from uvgrpc._fork import rebind_in_child
+from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._multi_callable import (
     Deserializer,
@@ -98,7 +98,7 @@ class Channel(grpc.aio.Channel):
                 )
         self._core = _core.Channel(core_loop(event_loop), event_loop, self._target, self._options)
         self._event_loop = event_loop
-        rebind_in_child(self)
+        leave_in_child(self)
         return self._core
 
     def _leave_parent(self) -> Any:

@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
@@ -66,6 +67,7 @@ class Server(grpc.aio.Server):
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
         self._event_loop = event_loop
+        self._is_left = False
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
@@ -81,6 +83,7 @@ class Server(grpc.aio.Server):
             maximum_concurrent_rpcs,
         )
         self.add_generic_rpc_handlers(generic_handlers or ())
+        leave_in_child(self)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that find a method by its name, after those of earlier calls.
@@ -134,11 +137,15 @@ class Server(grpc.aio.Server):
         """Opens a port with transport security. Not implemented yet."""
         raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
 
+    def _leave_parent(self) -> Any:
+        """It is stopped here: this process is the child of a fork()."""
+        self._is_left = True
+        return self._core
+
     def _check_loop(self) -> None:
         if not self._core.is_stopped and asyncio.get_running_loop() is not self._event_loop:
             raise grpc.aio.UsageError(
-                "the server belongs to another event loop, or to the process that forked this one: "
-                "make a server of its own for each"
+                "the server belongs to another event loop: make a server of its own for each loop"
             )
 
     async def start(self) -> None:
@@ -147,6 +154,10 @@ class Server(grpc.aio.Server):
         Raises:
           UsageError: the server was stopped, or it is another loop's or process's.
         """
+        if self._is_left:
+            raise grpc.aio.UsageError(
+                "the server belongs to the process that forked this one: make a server of its own for each"
+            )
         self._check_loop()
         if self._core.is_shutting_down:
             raise grpc.aio.UsageError("Server not in ready state")
@@ -164,8 +175,10 @@ class Server(grpc.aio.Server):
             once. Of several calls the one that ends first decides.
 
         Raises:
-          UsageError: the server is another loop's or process's.
+          UsageError: the server is another loop's.
         """
+        if self._is_left:
+            return
         self._check_loop()
         finished = self._core.shutdown()
         if grace is not None and grace > 0:
@@ -184,8 +197,10 @@ class Server(grpc.aio.Server):
           Whether the time ran out.
 
         Raises:
-          UsageError: the server is another loop's or process's.
+          UsageError: the server is another loop's.
         """
+        if self._is_left:
+            return False
         self._check_loop()
         if timeout is None:
             await self._stopped.wait()
