@@ -164,7 +164,10 @@ class InterceptedCall(grpc.aio.Call):
             self._task.cancel()
             if not self._answered.done():
                 self._answered.set_result(None)
-            self._loop.call_soon(self._over)
+            if self._pipe is not None:
+                self._pipe.finish()
+            if self._callbacks:
+                self._loop.call_soon(self._over)
         return True
 
     def cancelled(self) -> bool:
