@@ -122,6 +122,27 @@ def test_while_an_interceptor_waits_for_the_code(arity: Arity, peer: Peer) -> No
     run(main())
 
 
+@pytest.mark.stock_defect("instrumentation never gets to know")
+def test_an_interceptor_that_waits_for_the_code_gets_it(arity: Arity, peer: Peer) -> None:
+    codes = []
+
+    async def body(continuation: Any, details: Any, request: Any) -> Any:
+        call = await continuation(details, request)
+        codes.append(await call.code())
+        return call
+
+    async def main() -> None:
+        async with peer.channel(interceptor(passing, arity), interceptor(body, arity)) as channel:
+            call = arity.method(channel, "hang")(b"1")
+            await asyncio.sleep(0.1)
+            assert call.cancel()
+            await is_cancelled(call, arity)
+            await asyncio.sleep(0.01)
+            assert codes == [CANCELLED]
+
+    run(main())
+
+
 def test_after_the_interceptors_ran(arity: Arity, peer: Peer) -> None:
     async def main() -> None:
         async with peer.channel(interceptor(passing, arity)) as channel, peer.cancels():

@@ -159,9 +159,14 @@ class InterceptedCall(grpc.aio.Call):
             return call.cancel()
         assert self._task is not None
         self._cancelled = True
-        self._chain.cancel()
+        under_way = self._chain.cancel()
         if not self._loop.is_closed():
-            self._task.cancel()
+            if under_way:
+                # Interceptors that wait for the code of the RPC, as instrumentation does,
+                # get it first: they are resumed before this runs.
+                self._loop.call_soon(self._task.cancel)
+            else:
+                self._task.cancel()
             if not self._answered.done():
                 self._answered.set_result(None)
             if self._pipe is not None:

@@ -125,10 +125,10 @@ class Chain:
             self._started.clear()
             self._latest = None
 
-    def cancel(self) -> None:
-        """Cancels the RPCs under way, and lets none start from here on."""
+    def cancel(self) -> bool:
+        """Cancels the RPCs under way, and lets none start from here on. True if there were any."""
         self._cancelled = True
-        self._cancel_started()
+        return self._cancel_started()
 
     def time_remaining(self) -> float | None:
         """Seconds that the RPC started last has left, or the one that is to be has in all."""
@@ -171,6 +171,6 @@ class Chain:
         self._started.append(call)
         return call
 
-    def _cancel_started(self) -> None:
-        for call in tuple(self._started):
-            call.cancel()
+    def _cancel_started(self) -> bool:
+        # A list: all of them are to be cancelled, not only the first.
+        return any([call.cancel() for call in tuple(self._started)])
