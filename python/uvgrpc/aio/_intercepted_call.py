@@ -33,7 +33,6 @@ from uvgrpc.aio._request_pipe import RequestPipe
 
 _FINISHED = "RPC already finished."
 _HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
-_CANCELLED = LocalCall.failed(asyncio.CancelledError())
 
 
 class InterceptedCall(grpc.aio.Call):
@@ -81,13 +80,13 @@ class InterceptedCall(grpc.aio.Call):
     def _answer(self) -> grpc.aio.Call | None:
         """The call that stands for the outcome; None as long as interceptors decide on it."""
         if self._cancelled:
-            return _CANCELLED
+            return LocalCall.failed(asyncio.CancelledError())
         assert self._task is not None
         if not self._task.done():
             return None
         if self._task.cancelled() or self._task.exception() is not None:
             # Only KeyboardInterrupt and SystemExit get here, and out of the loop.
-            return _CANCELLED
+            return LocalCall.failed(asyncio.CancelledError())
         return self._task.result()
 
     async def _wait(self) -> Any:
