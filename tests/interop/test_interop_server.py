@@ -71,7 +71,8 @@ async def serving(
 
 async def pass_case(program: Path, case: str, port: int, transport: Certificates, **options: Any) -> None:
     result = await go.call(program, case, port, transport, **options)
-    assert result == go.Result(0, f"{case} passed\n", "")
+    assert result.err == ""
+    assert (result.returncode, result.out) == (0, f"{case} passed\n")
 
 
 @pytest.mark.parametrize("style", STYLES)
