@@ -74,7 +74,8 @@ def build(peer: Peer) -> str:
         except FileNotFoundError:
             raise NotHere("cmake is not in PATH") from None
         if done.returncode != 0:
-            raise NotHere(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-500:]}")
+            print((done.stderr or done.stdout).strip()[-2000:], file=sys.stderr, flush=True)
+            raise NotHere(f"peers/{peer.program} does not build; README.md names the packages that it needs")
     return str(folder / peer.program)
 
 
