@@ -26,6 +26,7 @@ def program() -> Path:
 
 @pytest.fixture(scope="session")
 def certificates(program: Path, tmp_path_factory: pytest.TempPathFactory) -> go.Certificates:
+    # For the session, because grpcio's server credentials start a thread of its core.
     return go.make_certificates(program, tmp_path_factory.mktemp("certificates"))
 
 

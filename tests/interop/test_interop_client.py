@@ -32,7 +32,7 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 
     def connect_tls(options: Any = ()) -> Any:
         override = ("grpc.ssl_target_name_override", go.SERVER_NAME)
-        return aio.secure_channel(target, certificates.channel_credentials(), (override, *options))
+        return aio.secure_channel(target, certificates.channel_credentials, (override, *options))
 
     return connect_tls
 

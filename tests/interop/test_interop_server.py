@@ -59,7 +59,7 @@ async def serving(
     wrapped = flags.FlagCheckingServer(server) if check_flags else server
     pb2_grpc.add_TestServiceServicer_to_server(service, wrapped)
     if transport:
-        port = server.add_secure_port("127.0.0.1:0", transport.server_credentials())
+        port = server.add_secure_port("127.0.0.1:0", transport.server_credentials)
     else:
         port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

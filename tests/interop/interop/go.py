@@ -22,29 +22,20 @@ _BUILD_LIMIT = 300.0
 SERVER_NAME = "interop.test.example"
 
 
-@dataclass(frozen=True)
 class Certificates:
-    """The files of an authority and of a server's certificate that it has signed."""
+    """An authority and a server's certificate that it has signed.
 
-    folder: Path
+    Attributes:
+      ca, server, key: the files.
+      channel_credentials, server_credentials: grpcio's objects made of them.
+    """
 
-    @property
-    def ca(self) -> Path:
-        return self.folder / "ca.pem"
-
-    @property
-    def server(self) -> Path:
-        return self.folder / "server.pem"
-
-    @property
-    def key(self) -> Path:
-        return self.folder / "server.key"
-
-    def channel_credentials(self) -> grpc.ChannelCredentials:
-        return grpc.ssl_channel_credentials(self.ca.read_bytes())
-
-    def server_credentials(self) -> grpc.ServerCredentials:
-        return grpc.ssl_server_credentials([(self.key.read_bytes(), self.server.read_bytes())])
+    def __init__(self, folder: Path) -> None:
+        self.ca, self.server, self.key = (folder / name for name in ("ca.pem", "server.pem", "server.key"))
+        self.channel_credentials = grpc.ssl_channel_credentials(self.ca.read_bytes())
+        self.server_credentials = grpc.ssl_server_credentials(
+            [(self.key.read_bytes(), self.server.read_bytes())]
+        )
 
 
 def build() -> Path:
