@@ -24,9 +24,9 @@ def program() -> Path:
     return go.build()
 
 
-@pytest.fixture(scope="session")
+# Before the first test counts threads, because grpcio's server credentials start one of its core.
+@pytest.fixture(scope="session", autouse=True)
 def certificates(program: Path, tmp_path_factory: pytest.TempPathFactory) -> go.Certificates:
-    # For the session, because grpcio's server credentials start a thread of its core.
     return go.make_certificates(program, tmp_path_factory.mktemp("certificates"))
 
 
