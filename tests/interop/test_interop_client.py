@@ -55,6 +55,25 @@ def test_case_with_flags(connect: Connect, case: str) -> None:
     run(main())
 
 
+def test_rpc_soak(connect: Connect) -> None:
+    async def main() -> None:
+        async with connect() as channel:
+            for _ in range(50):
+                await calls.large_unary(channel)
+
+    run(main())
+
+
+def test_channel_soak(connect: Connect) -> None:
+    async def main() -> None:
+        for _ in range(50):
+            # Channels with the same options would share a connection.
+            async with connect((("grpc.use_local_subchannel_pool", 1),)) as channel:
+                await calls.large_unary(channel)
+
+    run(main())
+
+
 # grpc.aio fails the next two at times: a write that meets the deadline ends the call with INTERNAL.
 @pytest.mark.uvgrpc_only
 def test_all_cases_at_once_on_one_channel(connect: Connect) -> None:

@@ -85,6 +85,17 @@ def test_case(program: Path, transport: Certificates, style: str, case: str) -> 
     run(main())
 
 
+@pytest.mark.parametrize("case", ["rpc_soak", "channel_soak"])
+def test_soak_case(program: Path, transport: Certificates, case: str) -> None:
+    async def main() -> None:
+        async with serving(TestService(), transport) as port:
+            result = await go.call(program, case, port, transport)
+            assert (result.returncode, result.out) == (0, f"{case} passed\n"), result.err
+            assert "soak test ran: 50 / 50 iterations. total failures: 0." in result.err
+
+    run(main())
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("case", BLIND_CASES)
 def test_case_that_core_unpacks(program: Path, transport: Certificates, style: str, case: str) -> None:

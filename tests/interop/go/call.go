@@ -26,9 +26,11 @@ type callOptions struct {
 
 // peer is the server that a case calls.
 type peer struct {
-	connection *grpc.ClientConn
-	service    pb.TestServiceClient
-	options    callOptions
+	target      string
+	dialOptions []grpc.DialOption
+	connection  *grpc.ClientConn
+	service     pb.TestServiceClient
+	options     callOptions
 }
 
 type testCase func(context.Context, peer) error
@@ -37,6 +39,20 @@ type testCase func(context.Context, peer) error
 func standard(run func(context.Context, pb.TestServiceClient, ...grpc.CallOption)) testCase {
 	return func(ctx context.Context, p peer) error {
 		run(ctx, p.service)
+		return nil
+	}
+}
+
+// soak makes a case of many large calls, on one connection or on a new one for each. It reports
+// each of them on standard error.
+func soak(newConnections bool) testCase {
+	const (
+		iterations = 50
+		latency    = 5 * time.Second // at most
+	)
+	return func(ctx context.Context, p peer) error {
+		interop.DoSoakTest(ctx, p.service, p.target, p.dialOptions, newConnections, iterations, 0,
+			largeRequest, largeResponse, latency, 0)
 		return nil
 	}
 }
@@ -66,6 +82,8 @@ var cases = map[string]testCase{
 		interop.DoPickFirstUnary(ctx, p.service)
 		return nil
 	},
+	"rpc_soak":                    soak(false),
+	"channel_soak":                soak(true),
 	"client_compressed_unary":     clientCompressedUnary,
 	"server_compressed_unary":     serverCompressedUnary,
 	"client_compressed_streaming": clientCompressedStreaming,
@@ -86,18 +104,23 @@ func call(options callOptions, name string) error {
 			return err
 		}
 	}
-	connection, err := grpc.NewClient(
-		fmt.Sprintf("%s:%d", host, options.port),
-		grpc.WithTransportCredentials(transport),
-		grpc.WithStatsHandler(flagRecorder{}),
-	)
-	if err != nil {
+	p := peer{
+		target: fmt.Sprintf("%s:%d", host, options.port),
+		dialOptions: []grpc.DialOption{
+			grpc.WithTransportCredentials(transport),
+			grpc.WithStatsHandler(flagRecorder{}),
+		},
+		options: options,
+	}
+	var err error
+	if p.connection, err = grpc.NewClient(p.target, p.dialOptions...); err != nil {
 		return err
 	}
-	defer connection.Close()
+	defer p.connection.Close()
+	p.service = pb.NewTestServiceClient(p.connection)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := run(ctx, peer{connection, pb.NewTestServiceClient(connection), options}); err != nil {
+	if err := run(ctx, p); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Println(name, "passed")
