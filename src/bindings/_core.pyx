@@ -6,7 +6,7 @@
 Private. Its interface is _core.pyi; uvgrpc.aio builds the public API on it.
 Everything belongs to the thread of its event loop, unless it says otherwise.
 
-One module, in four files: what all share is here.
+One module, in five files: what all share is here.
 """
 
 import logging
@@ -43,6 +43,18 @@ from src.bindings.includes.bindings cimport (
     CUvApiOfModule,
     g_python,
     uv_loop_t,
+)
+from src.bindings.includes.credentials cimport (
+    CNewTlsChannelCredentials,
+    CNewTlsServerCredentials,
+    CServerCertificates,
+    CSetDefaultRootsFile,
+    grpc_channel_credentials,
+    grpc_channel_credentials_release,
+    grpc_insecure_credentials_create,
+    grpc_insecure_server_credentials_create,
+    grpc_server_credentials,
+    grpc_server_credentials_release,
 )
 from src.bindings.includes.grpc cimport (
     GPR_CLOCK_MONOTONIC,
@@ -164,6 +176,7 @@ cdef class Loop:
         return self._context.get().bridge().DescribeHandles().decode()
 
 
+include "credentials.pxi"
 include "client.pxi"
 include "servicer_context.pxi"
 include "server.pxi"

@@ -768,8 +768,6 @@ def test_what_is_not_implemented_yet_names_itself() -> None:
             for kind in ("unary_stream", "stream_unary", "stream_stream"):
                 with pytest.raises(NotImplementedError, match=kind.replace("_", "-")):
                     getattr(channel, kind)("/a/A")(b"")
-        with pytest.raises(NotImplementedError, match="secure channels"):
-            aio.secure_channel("127.0.0.1:1", grpc.ssl_channel_credentials())
         with pytest.raises(NotImplementedError, match="interceptors"):
             aio.insecure_channel("127.0.0.1:1", interceptors=[object()])
 

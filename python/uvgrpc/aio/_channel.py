@@ -14,6 +14,8 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
+from uvgrpc._recorder import unwrapped
+from uvgrpc.aio._credentials import channel_factory
 from uvgrpc.aio._multi_callable import (
     Deserializer,
     Serializer,
@@ -40,6 +42,9 @@ class Channel(grpc.aio.Channel):
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
       interceptors: client interceptors.
+
+    Raises:
+      ValueError: the credentials were made before uvgrpc was imported, and cannot be read.
     """
 
     def __init__(
@@ -50,13 +55,12 @@ class Channel(grpc.aio.Channel):
         compression: grpc.Compression | None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] | None,
     ) -> None:
-        if credentials is not None:
-            raise NotImplementedError("uvgrpc does not support secure channels yet")
         if interceptors:
             raise NotImplementedError("uvgrpc does not support client interceptors yet")
         if isinstance(target, bytes):
             target = target.decode()
         self._target = target
+        self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
         self._unary_unary_interceptors: list[Any] = []
         self._unary_stream_interceptors: list[Any] = []
@@ -95,7 +99,9 @@ class Channel(grpc.aio.Channel):
                     f"the channel to {self._target} belongs to another event loop, which is still open: "
                     "make a channel of its own for each loop"
                 )
-        self._core = _core.Channel(core_loop(event_loop), event_loop, self._target, self._options)
+        self._core = _core.Channel(
+            core_loop(event_loop), event_loop, self._target, self._make_credentials(), self._options
+        )
         self._event_loop = event_loop
         return self._core
 
@@ -232,5 +238,7 @@ def secure_channel(
     compression: grpc.Compression | None = None,
     interceptors: Sequence[grpc.aio.ClientInterceptor] | None = None,
 ) -> Channel:
-    """Makes a channel with transport security. Not implemented yet."""
-    return Channel(target, () if options is None else options, credentials, compression, interceptors)
+    """Makes a channel with transport security. See Channel for the arguments."""
+    return Channel(
+        target, () if options is None else options, unwrapped(credentials), compression, interceptors
+    )

@@ -15,6 +15,7 @@ import grpc.aio
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._context import ServicerContext
+from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._options import with_compression
 
 
@@ -107,7 +108,10 @@ class Server(grpc.aio.Server):
         Raises:
           RuntimeError: the address cannot be bound.
         """
-        port: int = self._core.add_insecure_port(address)
+        return self._add_port(address, _core.insecure_server_credentials())
+
+    def _add_port(self, address: str, credentials: _core.ServerCredentials) -> int:
+        port = self._core.add_port(address, credentials)
         if port == 0:
             raise RuntimeError(
                 f"Failed to bind to address {address}; "
@@ -116,8 +120,20 @@ class Server(grpc.aio.Server):
         return port
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """Opens a port with transport security. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
+        """Opens a port with transport security. To be called before start().
+
+        Args:
+          address: as of add_insecure_port().
+          server_credentials: how its connections are secured.
+
+        Returns:
+          The port.
+
+        Raises:
+          RuntimeError: the address cannot be bound, or not with these credentials.
+          ValueError: the credentials were made before uvgrpc was imported.
+        """
+        return self._add_port(address, core_server_credentials(server_credentials))
 
     async def start(self) -> None:
         """Starts serving. Does nothing while the server runs.

@@ -7,6 +7,7 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
+from src.bindings.includes.credentials cimport grpc_channel_credentials, grpc_server_credentials
 from src.bindings.includes.grpc cimport (
     gpr_timespec,
     grpc_byte_buffer,
@@ -75,7 +76,9 @@ cdef extern from "src/bindings/message.h" namespace "uvgrpc":
 cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
     cdef cppclass CChannel "uvgrpc::Channel":
         @staticmethod
-        shared_ptr[CChannel] NewInsecure(shared_ptr[CLoopContext], const string&, CChannelArgs*)
+        shared_ptr[CChannel] New(
+            shared_ptr[CLoopContext], const string&, grpc_channel_credentials*, CChannelArgs*
+        )
         void Close()
         bool is_closed() const
         void* RegisterMethod(const string&)
@@ -141,7 +144,7 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         @staticmethod
         CServer* New(shared_ptr[CLoopContext], CChannelArgs*, PyObject*)
         void Abandon()
-        int AddInsecurePort(const string&)
+        int AddPort(const string&, grpc_server_credentials*)
         int AddMethod(const string&, bool)
         void Start()
         void Shutdown()
