@@ -12,6 +12,7 @@ objects are grpcio's own as before, and of use to grpcio as before.
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import importlib
 import os
@@ -22,6 +23,7 @@ from typing import Any
 
 # Any: what is private to grpcio has no types.
 cygrpc: Any = importlib.import_module("grpc._cython.cygrpc")
+AccessTokenAuthMetadataPlugin: Any = importlib.import_module("grpc._auth").AccessTokenAuthMetadataPlugin
 
 # The certificates that grpcio comes with; trusted by channels that name none.
 DEFAULT_ROOTS_FILE = os.path.join(os.path.dirname(cygrpc.__file__), "_credentials", "roots.pem")
@@ -59,6 +61,41 @@ class TlsServer:
     require_client_certificate: bool
 
 
+@dataclass(frozen=True)
+class CompositeChannel:
+    """The security of a channel, and metadata in each of its calls."""
+
+    channel: ChannelRecipe
+    calls: tuple[CallRecipe, ...]
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A bearer token in each call."""
+
+    token: str
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Metadata of a grpc.AuthMetadataPlugin's; `context` is of where it was given to grpc."""
+
+    plugin: Any
+    context: contextvars.Context
+
+
+@dataclass(frozen=True)
+class CompositeCall:
+    """The metadata of all parts."""
+
+    parts: tuple[CallRecipe, ...]
+
+
+ChannelRecipe = Insecure | TlsChannel | CompositeChannel
+CallRecipe = AccessToken | Plugin | CompositeCall
+ServerRecipe = Insecure | TlsServer
+
+
 def unwrapped(credentials: Any) -> Any:
     """The object of grpc._cython inside one of grpc's public credentials.
 
@@ -68,7 +105,7 @@ def unwrapped(credentials: Any) -> Any:
     return credentials._credentials
 
 
-def channel_credentials(credentials: Any) -> Insecure | TlsChannel:
+def channel_credentials(credentials: Any) -> ChannelRecipe:
     """What channel credentials of grpcio's (cygrpc.ChannelCredentials) stand for.
 
     Raises:
@@ -80,10 +117,35 @@ def channel_credentials(credentials: Any) -> Insecure | TlsChannel:
         return TlsChannel(
             credentials._pem_root_certificates, credentials._private_key, credentials._certificate_chain
         )
+    if isinstance(credentials, cygrpc.CompositeChannelCredentials):
+        return CompositeChannel(
+            channel_credentials(credentials._channel_credentials),
+            tuple(call_credentials(part) for part in credentials._call_credentialses),
+        )
     raise TypeError(f"not channel credentials that uvgrpc knows: {credentials!r}")
 
 
-def server_credentials(credentials: Any) -> Insecure | TlsServer:
+def call_credentials(credentials: Any) -> CallRecipe:
+    """What call credentials of grpcio's (cygrpc.CallCredentials) stand for.
+
+    Raises:
+      TypeError: they are something else.
+    """
+    if isinstance(credentials, cygrpc.CompositeCallCredentials):
+        return CompositeCall(tuple(call_credentials(part) for part in credentials._call_credentialses))
+    if not isinstance(credentials, cygrpc.MetadataPluginCallCredentials):
+        raise TypeError(f"not call credentials that uvgrpc knows: {credentials!r}")
+    wrapper = credentials._metadata_plugin
+    plugin = wrapper._metadata_plugin
+    if type(plugin) is AccessTokenAuthMetadataPlugin:
+        # Core knows these itself; but what cannot be a header is for the plugin's way to refuse.
+        token = plugin._access_token
+        if isinstance(token, str) and token.isascii() and token.isprintable():
+            return AccessToken(token)
+    return Plugin(plugin, wrapper._stored_ctx)
+
+
+def server_credentials(credentials: Any) -> ServerRecipe:
     """What server credentials of grpcio's (cygrpc.ServerCredentials) stand for.
 
     Raises:
@@ -92,7 +154,7 @@ def server_credentials(credentials: Any) -> Insecure | TlsServer:
     """
     if not isinstance(credentials, cygrpc.ServerCredentials):
         raise TypeError(f"not server credentials: {credentials!r}")
-    noted: Insecure | TlsServer | None = _note_of(credentials, (Insecure, TlsServer))
+    noted: ServerRecipe | None = _note_of(credentials, (Insecure, TlsServer))
     if noted is None:
         raise made_too_early("server credentials")
     return noted

@@ -12,6 +12,7 @@ One module, in five files: what all share is here.
 import logging
 from asyncio import CancelledError, Future, Task
 from inspect import iscoroutinefunction
+from weakref import WeakKeyDictionary
 
 from cpython.object cimport PyObject
 from cython.operator cimport dereference
@@ -24,6 +25,7 @@ from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
 from src.bindings.includes.bindings cimport (
+    CAuthContext,
     CBytesFromByteBuffer,
     CChannel,
     CChannelArgs,
@@ -32,8 +34,12 @@ from src.bindings.includes.bindings cimport (
     CInitCore,
     CLoopContext,
     CLoopFromCapsule,
+    CMetadataRequest,
     CMetadataToTuple,
+    CNewPluginCallCredentials,
     COutgoingMetadata,
+    CPeerIdentities,
+    CPeerIdentityKey,
     CReply,
     CServer,
     CServerCall,
@@ -49,8 +55,14 @@ from src.bindings.includes.credentials cimport (
     CNewTlsServerCredentials,
     CServerCertificates,
     CSetDefaultRootsFile,
+    CShareCallCredentials,
+    CSharedCallCredentials,
+    grpc_access_token_credentials_create,
+    grpc_call_credentials,
     grpc_channel_credentials,
     grpc_channel_credentials_release,
+    grpc_composite_call_credentials_create,
+    grpc_composite_channel_credentials_create,
     grpc_insecure_credentials_create,
     grpc_insecure_server_credentials_create,
     grpc_server_credentials,
@@ -135,6 +147,8 @@ cdef class Loop:
     """What uvgrpc keeps for one uvloop event loop."""
 
     cdef shared_ptr[CLoopContext] _context
+    # The CallCredentials made for this loop, by the objects they were made from.
+    cdef readonly object call_credentials
 
     def __init__(self, capsule, str module_path):
         cdef bytes path = module_path.encode()
@@ -148,9 +162,11 @@ cdef class Loop:
         if not context.ok():
             raise OSError(context.status().ToString().decode())
         self._context = context.value()
+        self.call_credentials = WeakKeyDictionary()
 
     def shutdown(self):
         """Ends every call, server and channel and closes all handles. Idempotent."""
+        self.call_credentials.clear()
         self._context.get().Shutdown()
 
     @property
@@ -186,5 +202,6 @@ g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
 g_python.on_client_call_done = &_on_client_call_done
+g_python.on_metadata_request = &_on_metadata_request
 g_python.resolve = &_resolve
 CInitCore()

@@ -10,11 +10,21 @@
 #include <grpc/credentials.h>
 #include <grpc/grpc_security.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace uvgrpc {
+
+// Call credentials, shared by the Python object and the calls that use them.
+using SharedCallCredentials = std::shared_ptr<grpc_call_credentials>;
+
+// Takes over a reference; releases it on whatever thread drops the last share.
+inline SharedCallCredentials ShareCallCredentials(
+    grpc_call_credentials* credentials) {
+  return {credentials, &grpc_call_credentials_release};
+}
 
 // The functions here may be called on any thread; they never call Python. Every
 // result has one reference, which the caller releases with the

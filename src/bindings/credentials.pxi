@@ -27,6 +27,15 @@ cdef class ServerCredentials:
         grpc_server_credentials_release(self._core)
 
 
+cdef class CallCredentials:
+    """Metadata that goes with calls. Made by functions only.
+
+    Those of a plugin are for the loop that they were made for.
+    """
+
+    cdef CSharedCallCredentials _core
+
+
 cdef ChannelCredentials _channel_credentials(grpc_channel_credentials* core):
     """Takes over a reference."""
     credentials = ChannelCredentials()
@@ -38,6 +47,13 @@ cdef ServerCredentials _server_credentials(grpc_server_credentials* core):
     """Takes over a reference."""
     credentials = ServerCredentials()
     credentials._core = core
+    return credentials
+
+
+cdef CallCredentials _call_credentials(grpc_call_credentials* core):
+    """Takes over a reference."""
+    credentials = CallCredentials()
+    credentials._core = CShareCallCredentials(core)
     return credentials
 
 
@@ -83,3 +99,88 @@ def tls_server_credentials(bytes root_certificates, identities, bint require_cli
     cdef CServerCertificates certificates
     _fill_certificates(&certificates, root_certificates, identities)
     return _server_credentials(CNewTlsServerCredentials(certificates, require_client_certificate))
+
+
+def composite_channel_credentials(ChannelCredentials channel not None, CallCredentials call not None):
+    """The security of `channel`, with the metadata of `call` in every call."""
+    if channel._core == NULL:
+        return channel
+    return _channel_credentials(
+        grpc_composite_channel_credentials_create(channel._core, call._core.get(), NULL)
+    )
+
+
+def composite_call_credentials(CallCredentials first not None, CallCredentials second not None):
+    return _call_credentials(
+        grpc_composite_call_credentials_create(first._core.get(), second._core.get(), NULL)
+    )
+
+
+def access_token_call_credentials(bytes token not None):
+    """An authorization header with a bearer token, which must be printable ASCII."""
+    return _call_credentials(grpc_access_token_credentials_create(<const char*>token, NULL))
+
+
+def plugin_call_credentials(Loop loop not None, plugin):
+    """Metadata that Python gives, for calls on `loop`.
+
+    For each call the loop calls `plugin(request)`, with a MetadataRequest. If that
+    raises, the call fails.
+    """
+    return _call_credentials(CNewPluginCallCredentials(loop._context, <PyObject*>plugin))
+
+
+cdef class MetadataRequest:
+    """What a call asks a plugin. To be answered once, on any thread.
+
+    The call waits for the answer, but not beyond its deadline. If the object dies
+    unanswered, the call fails.
+    """
+
+    cdef CMetadataRequest* _request
+
+    def __dealloc__(self):
+        if self._request.Claim():
+            self._request.Answer(b"the plugin has let go of its callback without calling it")
+        self._request.Unref()
+
+    @property
+    def service_url(self):
+        return self._request.service_url().decode(errors="replace")
+
+    @property
+    def method_name(self):
+        return self._request.method_name().decode(errors="replace")
+
+    def succeed(self, metadata):
+        """Sends pairs, or nothing for None, with the call. Does nothing once answered.
+
+        Raises TypeError for anything else; the call fails then.
+        """
+        if not self._request.Claim():
+            return
+        try:
+            self._request.metadata().Assign(metadata)
+        except BaseException as error:
+            self._answer_with_error(str(error))
+            raise
+        self._request.Answer(NULL)
+
+    def fail(self, str details):
+        """Ends the call with UNAVAILABLE; `details` are in its message."""
+        if self._request.Claim():
+            self._answer_with_error(details)
+
+    cdef _answer_with_error(self, str details):
+        self._request.Answer(details.encode(errors="replace"))
+
+
+cdef void _on_metadata_request(PyObject* plugin, CMetadataRequest* core) noexcept:
+    core.Ref()
+    request = MetadataRequest.__new__(MetadataRequest)
+    (<MetadataRequest>request)._request = core
+    try:
+        (<object>plugin)(request)
+    except BaseException as error:
+        _log.exception("asking a plugin for metadata")
+        request.fail(f"{type(error).__name__}: {error}")

@@ -11,6 +11,7 @@
 
 namespace uvgrpc {
 
+class MetadataRequest;
 class ServerCall;
 
 // Each runs on the loop thread, with the GIL, from the delivery step of a turn.
@@ -26,6 +27,10 @@ struct PythonHooks {
   void (*on_server_shutdown)(PyObject* server) = nullptr;
   // `call` (a _core.ClientCall) has its status.
   void (*on_client_call_done)(PyObject* call) = nullptr;
+  // An RPC needs metadata of `plugin` (what NewPluginCallCredentials was
+  // given).
+  void (*on_metadata_request)(PyObject* plugin,
+                              MetadataRequest* request) = nullptr;
   // Resolves an asyncio future with a bool, unless it is done.
   void (*resolve)(PyObject* future, bool result) = nullptr;
 };

@@ -91,7 +91,7 @@ async def auth(_request: bytes, context: Any) -> bytes:
     return json.dumps(
         {
             "identities": identities and [value.decode() for value in identities],
-            "key": (context.peer_identity_key() or b"").decode(),
+            "key": context.peer_identity_key(),
             "properties": {key: [value.decode() for value in values] for key, values in properties.items()},
         }
     ).encode()

@@ -60,6 +60,7 @@ class Channel(grpc.aio.Channel):
         if isinstance(target, bytes):
             target = target.decode()
         self._target = target
+        self._is_secure = credentials is not None
         self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
         self._unary_unary_interceptors: list[Any] = []
@@ -99,8 +100,9 @@ class Channel(grpc.aio.Channel):
                     f"the channel to {self._target} belongs to another event loop, which is still open: "
                     "make a channel of its own for each loop"
                 )
+        loop = core_loop(event_loop)
         self._core = _core.Channel(
-            core_loop(event_loop), event_loop, self._target, self._make_credentials(), self._options
+            loop, event_loop, self._target, self._make_credentials(loop), self._options
         )
         self._event_loop = event_loop
         return self._core

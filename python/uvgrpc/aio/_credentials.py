@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 
 from uvgrpc import _core, _recorder
+from uvgrpc.aio._plugins import PluginCaller
 
 # Makes a channel's credentials, for the channel of one loop.
-ChannelFactory = Callable[[], _core.ChannelCredentials]
+ChannelFactory = Callable[[_core.Loop], _core.ChannelCredentials]
 
 _core.set_default_roots_file(_recorder.DEFAULT_ROOTS_FILE)
 
@@ -32,19 +34,56 @@ def channel_factory(credentials: Any) -> ChannelFactory:
       ValueError: they cannot be made again.
     """
     if credentials is None:
-        return _core.insecure_channel_credentials
+        return _insecure
     return _channel_factory(_recorder.channel_credentials(credentials))
 
 
-def _channel_factory(recipe: Any) -> ChannelFactory:
+def _channel_factory(recipe: _recorder.ChannelRecipe) -> ChannelFactory:
     match recipe:
         case _recorder.Insecure():
-            return _core.insecure_channel_credentials
+            return _insecure
         case _recorder.TlsChannel(roots, key, chain):
             if bool(key) != bool(chain):
                 raise ValueError("a private key and a certificate chain must be given together")
-            return lambda: _core.tls_channel_credentials(roots, key, chain)
-    raise AssertionError(recipe)
+            return lambda _loop: _core.tls_channel_credentials(roots, key, chain)
+        case _recorder.CompositeChannel(channel, calls):
+            make_channel = _channel_factory(channel)
+            return lambda loop: _core.composite_channel_credentials(
+                make_channel(loop), _composite(calls, loop)
+            )
+
+
+def _insecure(_loop: _core.Loop) -> _core.ChannelCredentials:
+    return _core.insecure_channel_credentials()
+
+
+def call_credentials(credentials: grpc.CallCredentials, loop: _core.Loop) -> _core.CallCredentials:
+    """Credentials for calls on a loop. Made once for each object and loop.
+
+    Raises:
+      TypeError: they are something else.
+    """
+    made = loop.call_credentials.get(credentials)
+    if made is None:
+        made = _call_credentials(_recorder.call_credentials(_recorder.unwrapped(credentials)), loop)
+        loop.call_credentials[credentials] = made
+    return made
+
+
+def _call_credentials(recipe: _recorder.CallRecipe, loop: _core.Loop) -> _core.CallCredentials:
+    match recipe:
+        case _recorder.AccessToken(token):
+            return _core.access_token_call_credentials(token.encode())
+        case _recorder.Plugin(plugin, context):
+            return _core.plugin_call_credentials(loop, PluginCaller(plugin, context))
+        case _recorder.CompositeCall(parts):
+            return _composite(parts, loop)
+
+
+def _composite(parts: tuple[_recorder.CallRecipe, ...], loop: _core.Loop) -> _core.CallCredentials:
+    return functools.reduce(
+        _core.composite_call_credentials, (_call_credentials(part, loop) for part in parts)
+    )
 
 
 def server_credentials(credentials: grpc.ServerCredentials) -> _core.ServerCredentials:
@@ -57,7 +96,7 @@ def server_credentials(credentials: grpc.ServerCredentials) -> _core.ServerCrede
     return _server_credentials(_recorder.server_credentials(_recorder.unwrapped(credentials)))
 
 
-def _server_credentials(recipe: Any) -> _core.ServerCredentials:
+def _server_credentials(recipe: _recorder.ServerRecipe) -> _core.ServerCredentials:
     match recipe:
         case _recorder.Insecure():
             return _core.insecure_server_credentials()
@@ -65,4 +104,3 @@ def _server_credentials(recipe: Any) -> _core.ServerCredentials:
             return _core.tls_server_credentials(
                 certificates.root_certificates, certificates.identities, require_client_certificate
             )
-    raise AssertionError(recipe)

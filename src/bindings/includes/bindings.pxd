@@ -7,10 +7,16 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
-from src.bindings.includes.credentials cimport grpc_channel_credentials, grpc_server_credentials
+from src.bindings.includes.credentials cimport (
+    CSharedCallCredentials,
+    grpc_call_credentials,
+    grpc_channel_credentials,
+    grpc_server_credentials,
+)
 from src.bindings.includes.grpc cimport (
     gpr_timespec,
     grpc_byte_buffer,
+    grpc_call,
     grpc_connectivity_state,
     grpc_metadata_array,
     grpc_slice,
@@ -137,6 +143,7 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         bool is_closed() const
         bool is_cancelled() const
         string Peer() const
+        grpc_call* core() const
 
 
 cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
@@ -151,11 +158,33 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         void CancelAllCalls()
 
 
+cdef extern from "src/bindings/auth_context.h" namespace "uvgrpc":
+    object CPeerIdentities "uvgrpc::PeerIdentities"(grpc_call*)
+    object CPeerIdentityKey "uvgrpc::PeerIdentityKey"(grpc_call*)
+    object CAuthContext "uvgrpc::AuthContext"(grpc_call*)
+
+
+cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
+    cdef cppclass CMetadataRequest "uvgrpc::MetadataRequest":
+        void Ref()
+        void Unref()
+        const string& service_url() const
+        const string& method_name() const
+        bool Claim()
+        COutgoingMetadata* metadata()
+        void Answer(const char*)
+
+    grpc_call_credentials* CNewPluginCallCredentials "uvgrpc::NewPluginCallCredentials"(
+        shared_ptr[CLoopContext], PyObject*
+    )
+
+
 cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
     cdef cppclass CPythonHooks "uvgrpc::PythonHooks":
         void (*on_request)(PyObject*, CServerCall*, int) noexcept
         void (*on_server_call_closed)(PyObject*) noexcept
         void (*on_server_shutdown)(PyObject*) noexcept
         void (*on_client_call_done)(PyObject*) noexcept
+        void (*on_metadata_request)(PyObject*, CMetadataRequest*) noexcept
         void (*resolve)(PyObject*, bool) noexcept
     CPythonHooks g_python

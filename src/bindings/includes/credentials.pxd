@@ -1,5 +1,6 @@
 # Declarations only: credentials, of gRPC's C API and of src/bindings.
 from libcpp cimport bool
+from libcpp.memory cimport shared_ptr
 from libcpp.string cimport string
 
 
@@ -10,13 +11,25 @@ cdef extern from "grpc/credentials.h" nogil:
     ctypedef struct grpc_server_credentials:
         pass
 
+    ctypedef struct grpc_call_credentials:
+        pass
+
     grpc_channel_credentials* grpc_insecure_credentials_create()
     void grpc_channel_credentials_release(grpc_channel_credentials*)
     grpc_server_credentials* grpc_insecure_server_credentials_create()
     void grpc_server_credentials_release(grpc_server_credentials*)
+    grpc_call_credentials* grpc_access_token_credentials_create(const char*, void*)
+    grpc_call_credentials* grpc_composite_call_credentials_create(
+        grpc_call_credentials*, grpc_call_credentials*, void*
+    )
+    grpc_channel_credentials* grpc_composite_channel_credentials_create(
+        grpc_channel_credentials*, grpc_call_credentials*, void*
+    )
 
 
 cdef extern from "src/bindings/credentials.h" namespace "uvgrpc" nogil:
+    ctypedef shared_ptr[grpc_call_credentials] CSharedCallCredentials "uvgrpc::SharedCallCredentials"
+    CSharedCallCredentials CShareCallCredentials "uvgrpc::ShareCallCredentials"(grpc_call_credentials*)
     void CSetDefaultRootsFile "uvgrpc::SetDefaultRootsFile"(const string&)
     grpc_channel_credentials* CNewTlsChannelCredentials "uvgrpc::NewTlsChannelCredentials"(
         const char*, const char*, const char*

@@ -85,7 +85,7 @@ class Service:
         return json.dumps(
             {
                 "identities": identities and [value.decode() for value in identities],
-                "key": (context.peer_identity_key() or b"").decode(),
+                "key": context.peer_identity_key(),
                 "properties": {
                     key: [value.decode() for value in values]
                     for key, values in context.auth_context().items()
