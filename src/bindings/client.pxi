@@ -85,6 +85,7 @@ cdef class ClientCall:
         timeout,
         metadata,
         wait_for_ready,
+        CallCredentials credentials,
     ):
         """Starts the call. To be called once, right after construction.
 
@@ -111,6 +112,8 @@ cdef class ClientCall:
             if wait_for_ready:
                 arguments.initial_metadata_flags |= GRPC_INITIAL_METADATA_WAIT_FOR_READY
         arguments.request = CSliceFromBytes(channel._loop._context.get(), request)
+        if credentials is not None:
+            arguments.credentials = credentials._core
         self._call = CClientCall.NewUnary(channel._channel, arguments)
         if metadata:
             try:

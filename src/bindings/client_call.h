@@ -15,6 +15,7 @@
 #include "src/bindings/call.h"
 #include "src/bindings/channel.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/credentials.h"
 #include "src/bindings/metadata.h"
 
 namespace uvgrpc {
@@ -33,6 +34,7 @@ class ClientCall final : public Call {
     gpr_timespec deadline;
     uint32_t initial_metadata_flags = 0;
     grpc_slice request;
+    SharedCallCredentials credentials;  // or null
   };
 
   // A call that begins with the reference of the caller.

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 import tls
-from support import aio, error_of, in_time, run, service, thread_count, until
+from support import aio, error_of, in_time, run, service, until
 
 METHOD = "/test.Service/Method"
 

@@ -15,7 +15,7 @@ import grpc.aio
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc._recorder import unwrapped
-from uvgrpc.aio._credentials import channel_factory
+from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._multi_callable import (
     Deserializer,
     Serializer,
@@ -106,6 +106,17 @@ class Channel(grpc.aio.Channel):
         )
         self._event_loop = event_loop
         return self._core
+
+    def _call_credentials(self, credentials: grpc.CallCredentials) -> _core.CallCredentials:
+        """Credentials for one call on this channel, which must be bound.
+
+        Raises:
+          UsageError: the channel is insecure.
+        """
+        if not self._is_secure:
+            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+        assert self._event_loop is not None
+        return call_credentials(credentials, core_loop(self._event_loop))
 
     async def __aenter__(self) -> Channel:
         return self

@@ -63,6 +63,8 @@ def call_credentials(credentials: grpc.CallCredentials, loop: _core.Loop) -> _co
     Raises:
       TypeError: they are something else.
     """
+    if not isinstance(credentials, grpc.CallCredentials):
+        raise TypeError(f"not call credentials: {credentials!r}")
     made = loop.call_credentials.get(credentials)
     if made is None:
         made = _call_credentials(_recorder.call_credentials(_recorder.unwrapped(credentials)), loop)

@@ -99,6 +99,7 @@ cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
         gpr_timespec deadline
         uint32_t initial_metadata_flags
         grpc_slice request
+        CSharedCallCredentials credentials
 
     cdef cppclass CClientCall "uvgrpc::ClientCall":
         @staticmethod
