@@ -3,23 +3,45 @@
 """What grpcio's credentials were made from: the one file that touches grpc._cython.
 
 uvgrpc has a gRPC core of its own, and no pointer may cross from grpcio's. Credentials
-are therefore made again, from what they were made of. Some of grpcio's objects can be
-read; for the rest `start()` exchanges the factories in grpc._cython.cygrpc for ones
-that note their arguments. grpc's public functions look those up when they are called,
-so it does not matter how and when a program got hold of the public functions. The
-objects are grpcio's own as before, and of use to grpcio as before.
+are therefore made again, from what they were made of: from a recipe. Some of grpcio's
+objects can be read; for the rest `start()` exchanges the factories in
+grpc._cython.cygrpc for ones that note their arguments. grpc's public functions look
+those up when they are called, so it does not matter how and when a program got hold of
+the public functions. The objects are grpcio's own as before, and of use to grpcio.
 """
 
 from __future__ import annotations
 
-import contextvars
+import functools
 import gc
 import importlib
 import os
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import grpc
+
+from uvgrpc._recipes import (
+    AccessToken,
+    AltsChannel,
+    AltsServer,
+    CallRecipe,
+    Certificates,
+    ChannelRecipe,
+    CompositeCall,
+    CompositeChannel,
+    ComputeEngine,
+    Insecure,
+    Local,
+    Plugin,
+    ReloadingTlsServer,
+    ServerRecipe,
+    TlsChannel,
+    TlsServer,
+    XdsChannel,
+    XdsServer,
+)
 
 # Any: what is private to grpcio has no types.
 cygrpc: Any = importlib.import_module("grpc._cython.cygrpc")
@@ -27,73 +49,6 @@ AccessTokenAuthMetadataPlugin: Any = importlib.import_module("grpc._auth").Acces
 
 # The certificates that grpcio comes with; trusted by channels that name none.
 DEFAULT_ROOTS_FILE = os.path.join(os.path.dirname(cygrpc.__file__), "_credentials", "roots.pem")
-
-Identities = tuple[tuple[bytes, bytes], ...]
-
-
-@dataclass(frozen=True)
-class Insecure:
-    """No transport security; of a channel or a server."""
-
-
-@dataclass(frozen=True)
-class TlsChannel:
-    """TLS on a client. All PEM, or None."""
-
-    root_certificates: bytes | None
-    private_key: bytes | None
-    certificate_chain: bytes | None
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """What a TLS server shows (keys with their chains), and whom it trusts. All PEM."""
-
-    root_certificates: bytes | None
-    identities: Identities
-
-
-@dataclass(frozen=True)
-class TlsServer:
-    """TLS on a server."""
-
-    certificates: Certificates
-    require_client_certificate: bool
-
-
-@dataclass(frozen=True)
-class CompositeChannel:
-    """The security of a channel, and metadata in each of its calls."""
-
-    channel: ChannelRecipe
-    calls: tuple[CallRecipe, ...]
-
-
-@dataclass(frozen=True)
-class AccessToken:
-    """A bearer token in each call."""
-
-    token: str
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """Metadata of a grpc.AuthMetadataPlugin's; `context` is of where it was given to grpc."""
-
-    plugin: Any
-    context: contextvars.Context
-
-
-@dataclass(frozen=True)
-class CompositeCall:
-    """The metadata of all parts."""
-
-    parts: tuple[CallRecipe, ...]
-
-
-ChannelRecipe = Insecure | TlsChannel | CompositeChannel
-CallRecipe = AccessToken | Plugin | CompositeCall
-ServerRecipe = Insecure | TlsServer
 
 
 def unwrapped(credentials: Any) -> Any:
@@ -110,13 +65,27 @@ def channel_credentials(credentials: Any) -> ChannelRecipe:
 
     Raises:
       TypeError: they are something else.
+      ValueError: they were made before `start()`, and cannot be read.
     """
     if isinstance(credentials, cygrpc.InsecureChannelCredentials):
         return Insecure()
     if isinstance(credentials, cygrpc.SSLChannelCredentials):
+        if credentials._private_key_signer is not None:
+            raise NotImplementedError("uvgrpc does not support credentials with a private key signer yet")
         return TlsChannel(
             credentials._pem_root_certificates, credentials._private_key, credentials._certificate_chain
         )
+    if isinstance(credentials, cygrpc.XDSChannelCredentials):
+        return XdsChannel(channel_credentials(credentials._fallback_credentials))
+    if isinstance(credentials, _LocalChannelCredentials):
+        return Local(credentials.kind)
+    if isinstance(credentials, _AltsChannelCredentials):
+        return AltsChannel(credentials.service_accounts)
+    if isinstance(credentials, _ComputeEngineChannelCredentials):
+        return ComputeEngine(call_credentials(credentials.call_credentials))
+    for kind, what in _UNREADABLE:
+        if isinstance(credentials, kind):
+            raise made_too_early(what)
     if isinstance(credentials, cygrpc.CompositeChannelCredentials):
         return CompositeChannel(
             channel_credentials(credentials._channel_credentials),
@@ -154,10 +123,45 @@ def server_credentials(credentials: Any) -> ServerRecipe:
     """
     if not isinstance(credentials, cygrpc.ServerCredentials):
         raise TypeError(f"not server credentials: {credentials!r}")
-    noted: ServerRecipe | None = _note_of(credentials, (Insecure, TlsServer))
-    if noted is None:
+    note = _note_of(credentials)
+    if note is None:
         raise made_too_early("server credentials")
-    return noted
+    made: ServerRecipe = note.read()
+    return made
+
+
+def certificates(configuration: Any) -> Certificates:
+    """What a grpc.ServerCertificateConfiguration stands for.
+
+    Raises:
+      TypeError: it is something else.
+      ValueError: it was made before `start()`.
+    """
+    if not isinstance(configuration, grpc.ServerCertificateConfiguration):
+        raise TypeError(f"not a grpc.ServerCertificateConfiguration: {configuration!r}")
+    inner: Any = configuration
+    note = _note_of(inner._certificate_configuration)
+    if note is None:
+        raise made_too_early("server certificates")
+    made: Certificates = note.read()
+    return made
+
+
+def session_cache(value: Any) -> Any:
+    """The object of grpc._cython inside a grpc.experimental.session_cache.SSLSessionCache.
+
+    It has the attributes `capacity` and `core`; the latter is None, and for the caller to
+    keep what it makes of it. None if `value` is something else.
+
+    Raises:
+      ValueError: it was made before `start()`.
+    """
+    cache = getattr(value, "_cache", value)
+    if isinstance(cache, _SslSessionCache):
+        return cache
+    if isinstance(cache, _SslSessionCache.__base__):
+        raise made_too_early("TLS sessions")
+    return None
 
 
 def made_too_early(what: str) -> ValueError:
@@ -168,62 +172,100 @@ def made_too_early(what: str) -> ValueError:
     )
 
 
-# ---- notes
+# ---- objects that note what they were made from themselves
+
+
+class _LocalChannelCredentials(cygrpc.LocalChannelCredentials):  # type: ignore[misc]
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+
+
+class _AltsChannelCredentials(cygrpc.ALTSChannelCredentials):  # type: ignore[misc]
+    def __init__(self, service_accounts: list[str]) -> None:
+        self.service_accounts = tuple(service_accounts)
+
+
+class _ComputeEngineChannelCredentials(cygrpc.ComputeEngineChannelCredentials):  # type: ignore[misc]
+    def __init__(self, call_credentials: Any) -> None:
+        self.call_credentials = call_credentials
+
+
+class _SslSessionCache(cygrpc.SSLSessionCacheLRU):  # type: ignore[misc]
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.core: Any = None
+
+
+_UNREADABLE = (
+    (cygrpc.LocalChannelCredentials, "local channel credentials"),
+    (cygrpc.ALTSChannelCredentials, "ALTS channel credentials"),
+    (cygrpc.ComputeEngineChannelCredentials, "compute engine channel credentials"),
+)
+
+# ---- notes on objects of a class that cannot be extended
 #
 # A note must live as long as the object it is about, and no longer. The objects take
 # neither attributes nor weak references, but each keeps a list of what must live as
 # long as it does, which the garbage collector shows. A note goes there.
 
 
-def _note(made: Any, note: Any) -> Any:
-    """Notes on an object of grpcio's what it was made from; returns the object."""
-    for kept in gc.get_referents(made):
-        if type(kept) is list:
-            kept.append(note)
-            break
-    return made
+class _Note:
+    """What an object was made from, by a function that tells when it is asked."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self.read = read
 
 
-def _note_of(made: Any, kinds: tuple[type, ...]) -> Any:
+def _note_of(made: Any) -> _Note | None:
     for kept in gc.get_referents(made):
         if type(kept) is list:
             for entry in kept:
-                if type(entry) in kinds:
+                if type(entry) is _Note:
                     return entry
     return None
 
 
-# ---- factories
+def _noting(original: Callable[..., Any], read: Callable[..., Any]) -> Callable[..., Any]:
+    """A factory like `original` that notes what `read` makes of its arguments."""
+
+    @functools.wraps(original)
+    def factory(*args: Any) -> Any:
+        # Arguments may be iterators, which can be read once.
+        args = tuple(list(arg) if isinstance(arg, Iterator) else arg for arg in args)
+        made = original(*args)
+        for kept in gc.get_referents(made):
+            if type(kept) is list:
+                kept.append(_Note(lambda: read(*args)))
+                break
+        return made
+
+    return factory
 
 
-def _bytes(text: str | bytes | None) -> bytes | None:
-    return text.encode("ascii") if isinstance(text, str) else text
+def _read_certificates(pem_root_certs: str | bytes | None, pairs: Iterable[Any]) -> Certificates:
+    roots = pem_root_certs.encode("ascii") if isinstance(pem_root_certs, str) else pem_root_certs
+    return Certificates(roots, tuple((pair.private_key, pair.certificate_chain) for pair in pairs))
 
 
-def _identities(pairs: Iterable[Any]) -> Identities:
-    return tuple((pair.private_key, pair.certificate_chain) for pair in pairs)
-
-
-def _server_credentials_ssl(original: Any) -> Callable[..., Any]:
-    def server_credentials_ssl(pem_root_certs: Any, pem_key_cert_pairs: Any, force_client_auth: Any) -> Any:
-        pairs = list(pem_key_cert_pairs)
-        made = original(pem_root_certs, pairs, force_client_auth)
-        certificates = Certificates(_bytes(pem_root_certs), _identities(pairs))
-        return _note(made, TlsServer(certificates, bool(force_client_auth)))
-
-    return server_credentials_ssl
-
-
-def _insecure_server_credentials(original: Any) -> Callable[..., Any]:
-    def insecure_server_credentials() -> Any:
-        return _note(original(), Insecure())
-
-    return insecure_server_credentials
-
-
-_FACTORIES = {
-    "server_credentials_ssl": _server_credentials_ssl,
-    "insecure_server_credentials": _insecure_server_credentials,
+# The factories, with what turns their arguments into a recipe.
+_FACTORIES: dict[str, Callable[..., Any]] = {
+    "server_credentials_ssl": lambda roots, pairs, required: TlsServer(
+        _read_certificates(roots, pairs), bool(required)
+    ),
+    "server_certificate_config_ssl": _read_certificates,
+    "server_credentials_ssl_dynamic_cert_config": lambda initial, fetcher, required: ReloadingTlsServer(
+        certificates(initial), fetcher, bool(required)
+    ),
+    "server_credentials_local": Local,
+    "server_credentials_alts": AltsServer,
+    "xds_server_credentials": lambda fallback: XdsServer(server_credentials(fallback)),
+    "insecure_server_credentials": Insecure,
+}
+_CLASSES = {
+    "channel_credentials_local": _LocalChannelCredentials,
+    "channel_credentials_alts": _AltsChannelCredentials,
+    "channel_credentials_compute_engine": _ComputeEngineChannelCredentials,
+    "SSLSessionCacheLRU": _SslSessionCache,
 }
 _lock = threading.Lock()
 _started = False
@@ -236,5 +278,7 @@ def start() -> None:
         if _started:
             return
         _started = True
-        for name, wrap in _FACTORIES.items():
-            setattr(cygrpc, name, wrap(getattr(cygrpc, name)))
+        for name, read in _FACTORIES.items():
+            setattr(cygrpc, name, _noting(getattr(cygrpc, name), read))
+        for name, replacement in _CLASSES.items():
+            setattr(cygrpc, name, replacement)

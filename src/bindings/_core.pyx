@@ -31,12 +31,14 @@ from src.bindings.includes.bindings cimport (
     CChannelArgs,
     CClientCall,
     CClientCallArguments,
+    CFetchResult,
     CInitCore,
     CLoopContext,
     CLoopFromCapsule,
     CMetadataRequest,
     CMetadataToTuple,
     CNewPluginCallCredentials,
+    CNewReloadingTlsServerCredentials,
     COutgoingMetadata,
     CPeerIdentities,
     CPeerIdentityKey,
@@ -51,6 +53,9 @@ from src.bindings.includes.bindings cimport (
     uv_loop_t,
 )
 from src.bindings.includes.credentials cimport (
+    CNewAltsChannelCredentials,
+    CNewAltsServerCredentials,
+    CNewComputeEngineChannelCredentials,
     CNewTlsChannelCredentials,
     CNewTlsServerCredentials,
     CServerCertificates,
@@ -65,8 +70,17 @@ from src.bindings.includes.credentials cimport (
     grpc_composite_channel_credentials_create,
     grpc_insecure_credentials_create,
     grpc_insecure_server_credentials_create,
+    grpc_local_connect_type,
+    grpc_local_credentials_create,
+    grpc_local_server_credentials_create,
     grpc_server_credentials,
     grpc_server_credentials_release,
+    grpc_ssl_session_cache,
+    grpc_ssl_session_cache_create_channel_arg,
+    grpc_ssl_session_cache_create_lru,
+    grpc_ssl_session_cache_destroy,
+    grpc_xds_credentials_create,
+    grpc_xds_server_credentials_create,
 )
 from src.bindings.includes.grpc cimport (
     GPR_CLOCK_MONOTONIC,
@@ -136,6 +150,8 @@ cdef void _fill_args(CChannelArgs* args, object options) except *:
             args.AddInteger(<string>key, <int>value)
         elif isinstance(value, (str, bytes)):
             args.AddString(<string>key, <string>(value.encode() if isinstance(value, str) else value))
+        elif isinstance(value, SslSessionCache):
+            args.Add(grpc_ssl_session_cache_create_channel_arg((<SslSessionCache>value)._cache))
         else:
             raise TypeError(
                 f"channel argument {name!r} must be int, str or bytes, got {type(value).__name__}; "
@@ -202,6 +218,7 @@ g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
 g_python.on_client_call_done = &_on_client_call_done
+g_python.fetch_certificates = &_fetch_certificates
 g_python.on_metadata_request = &_on_metadata_request
 g_python.resolve = &_resolve
 CInitCore()

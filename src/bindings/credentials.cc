@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "src/core/credentials/call/call_credentials.h"
+
 namespace uvgrpc {
 
 namespace {
@@ -28,11 +30,6 @@ grpc_ssl_roots_override_result ReadDefaultRoots(char** pem) {
   *pem = static_cast<char*>(gpr_malloc(roots.size() + 1));
   std::memcpy(*pem, roots.c_str(), roots.size() + 1);
   return GRPC_SSL_ROOTS_OVERRIDE_OK;
-}
-
-grpc_ssl_client_certificate_request_type RequestType(bool required) {
-  return required ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                  : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
 }
 
 }  // namespace
@@ -86,7 +83,42 @@ grpc_server_credentials* NewTlsServerCredentials(
   // Each takes over what it is given.
   return grpc_ssl_server_credentials_create_with_options(
       grpc_ssl_server_credentials_create_options_using_config(
-          RequestType(require_client_certificate), certificates.NewConfig()));
+          ClientCertificateRequest(require_client_certificate),
+          certificates.NewConfig()));
+}
+
+grpc_ssl_client_certificate_request_type ClientCertificateRequest(
+    bool required) {
+  return required ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                  : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+}
+
+grpc_channel_credentials* NewAltsChannelCredentials(
+    const std::vector<std::string>& service_accounts) {
+  grpc_alts_credentials_options* options =
+      grpc_alts_credentials_client_options_create();
+  for (const std::string& account : service_accounts) {
+    grpc_alts_credentials_client_options_add_target_service_account(
+        options, account.c_str());
+  }
+  grpc_channel_credentials* credentials = grpc_alts_credentials_create(options);
+  grpc_alts_credentials_options_destroy(options);
+  return credentials;
+}
+
+grpc_server_credentials* NewAltsServerCredentials() {
+  grpc_alts_credentials_options* options =
+      grpc_alts_credentials_server_options_create();
+  grpc_server_credentials* credentials =
+      grpc_alts_server_credentials_create(options);
+  grpc_alts_credentials_options_destroy(options);
+  return credentials;
+}
+
+grpc_channel_credentials* NewComputeEngineChannelCredentials(
+    const SharedCallCredentials& call) {
+  // Core takes a reference over, and has no public way to add one.
+  return grpc_google_default_credentials_create(call->Ref().release(), nullptr);
 }
 
 }  // namespace uvgrpc

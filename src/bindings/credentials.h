@@ -63,6 +63,18 @@ class ServerCertificates {
 // `require_client_certificate`; otherwise none is asked for.
 grpc_server_credentials* NewTlsServerCredentials(
     const ServerCertificates& certificates, bool require_client_certificate);
+grpc_ssl_client_certificate_request_type ClientCertificateRequest(
+    bool required);
+
+// With `service_accounts` the server must run as one of them. Null where this
+// machine is not one of Google's cloud.
+grpc_channel_credentials* NewAltsChannelCredentials(
+    const std::vector<std::string>& service_accounts);
+grpc_server_credentials* NewAltsServerCredentials();
+
+// TLS, or ALTS to Google's own servers, with `call` in each call.
+grpc_channel_credentials* NewComputeEngineChannelCredentials(
+    const SharedCallCredentials& call);
 
 }  // namespace uvgrpc
 

@@ -101,6 +101,81 @@ def tls_server_credentials(bytes root_certificates, identities, bint require_cli
     return _server_credentials(CNewTlsServerCredentials(certificates, require_client_certificate))
 
 
+def reloading_tls_server_credentials(Loop loop not None, fetcher, bint require_client_certificate):
+    """TLS for one port on `loop`, with certificates that may change.
+
+    `fetcher()` is called on the loop when the port is bound and before each handshake.
+    It returns None for no change, or a pair: roots, and identities as of
+    tls_server_credentials(). If it raises, that is logged and nothing changes.
+    """
+    return _server_credentials(
+        CNewReloadingTlsServerCredentials(loop._context, <PyObject*>fetcher, require_client_certificate)
+    )
+
+
+cdef CFetchResult _fetch_certificates(PyObject* fetcher, CServerCertificates* certificates) noexcept:
+    try:
+        fetched = (<object>fetcher)()
+        if fetched is None:
+            return CFetchResult.kUnchanged
+        root_certificates, identities = fetched
+        _fill_certificates(certificates, root_certificates, identities)
+        return CFetchResult.kNew
+    except BaseException:
+        _log.exception("fetching the certificates of a server")
+        return CFetchResult.kFailed
+
+
+def local_channel_credentials(int kind):
+    """For connections that do not leave the machine; `kind` as in grpc_local_connect_type."""
+    return _channel_credentials(grpc_local_credentials_create(<grpc_local_connect_type>kind))
+
+
+def local_server_credentials(int kind):
+    return _server_credentials(grpc_local_server_credentials_create(<grpc_local_connect_type>kind))
+
+
+def alts_channel_credentials(service_accounts):
+    """`service_accounts` are those that a server may run as; empty for any."""
+    cdef vector[string] accounts
+    for account in service_accounts:
+        accounts.push_back(<string>account.encode("ascii"))
+    return _channel_credentials(CNewAltsChannelCredentials(accounts))
+
+
+def alts_server_credentials():
+    return _server_credentials(CNewAltsServerCredentials())
+
+
+def compute_engine_channel_credentials(CallCredentials call not None):
+    return _channel_credentials(CNewComputeEngineChannelCredentials(call._core))
+
+
+def xds_channel_credentials(ChannelCredentials fallback not None):
+    """What the control plane says; `fallback` where it says nothing."""
+    if fallback._core == NULL:
+        return fallback
+    return _channel_credentials(grpc_xds_credentials_create(fallback._core))
+
+
+def xds_server_credentials(ServerCredentials fallback not None):
+    if fallback._core == NULL:
+        return fallback
+    return _server_credentials(grpc_xds_server_credentials_create(fallback._core))
+
+
+cdef class SslSessionCache:
+    """Sessions of TLS clients, to be resumed; the value of a channel argument. Any thread."""
+
+    cdef grpc_ssl_session_cache* _cache
+
+    def __cinit__(self, size_t capacity):
+        self._cache = grpc_ssl_session_cache_create_lru(capacity)
+
+    def __dealloc__(self):
+        grpc_ssl_session_cache_destroy(self._cache)
+
+
 def composite_channel_credentials(ChannelCredentials channel not None, CallCredentials call not None):
     """The security of `channel`, with the metadata of `call` in every call."""
     if channel._core == NULL:

@@ -8,54 +8,33 @@
 
 #include <utility>
 
+#include "src/bindings/held_object.h"
 #include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
 
-// What the credentials keep. Core destroys it on any thread, with or without
-// the GIL, maybe under a lock of its own.
+// The state of the credentials is a HeldObject.
 class Plugin {
  public:
-  Plugin(std::shared_ptr<LoopContext> context, PyObject* object)
-      : context_(std::move(context)), object_(object) {
-    Py_INCREF(object_);
-  }
-
   static int GetMetadata(void* state, grpc_auth_metadata_context rpc,
                          grpc_credentials_plugin_metadata_cb reply,
                          void* reply_data, grpc_metadata* /*metadata*/,
                          size_t* metadata_count, grpc_status_code* status,
                          const char** error_details) {
-    const auto* self = static_cast<Plugin*>(state);
-    if (self->context_->is_closed() || !self->context_->InLoopThread()) {
+    const auto* plugin = static_cast<HeldObject*>(state);
+    const std::shared_ptr<LoopContext>& context = plugin->context();
+    if (context->is_closed() || !context->InLoopThread()) {
       *metadata_count = 0;
       *status = GRPC_STATUS_UNAVAILABLE;
       *error_details = gpr_strdup("the event loop was closed");
       return 1;
     }
-    self->context_->Complete(new MetadataRequest(self->context_, self->object_,
-                                                 rpc, reply, reply_data));
+    context->Complete(
+        new MetadataRequest(context, plugin->get(), rpc, reply, reply_data));
     return 0;
   }
 
-  static void Destroy(void* state) {
-    const std::unique_ptr<Plugin> self(static_cast<Plugin*>(state));
-    if (!self->context_->is_closed()) {
-      self->context_->DecrefLater(self->object_);
-      return;
-    }
-    // No turn of the loop will come: the main thread does it.
-    Py_AddPendingCall(
-        [](void* object) {
-          Py_DECREF(static_cast<PyObject*>(object));
-          return 0;
-        },
-        self->object_);
-  }
-
- private:
-  const std::shared_ptr<LoopContext> context_;
-  PyObject* const object_;
+  static void Destroy(void* state) { delete static_cast<HeldObject*>(state); }
 };
 
 grpc_call_credentials* NewPluginCallCredentials(
@@ -64,7 +43,7 @@ grpc_call_credentials* NewPluginCallCredentials(
   functions.get_metadata = &Plugin::GetMetadata;
   functions.debug_string = nullptr;
   functions.destroy = &Plugin::Destroy;
-  functions.state = new Plugin(std::move(context), plugin);
+  functions.state = new HeldObject(std::move(context), plugin);
   functions.type = "uvgrpc";
   // Metadata that authenticates must not go over a connection that others can
   // read.

@@ -13,6 +13,9 @@ namespace uvgrpc {
 
 class MetadataRequest;
 class ServerCall;
+class ServerCertificates;
+
+enum class FetchResult { kNew, kUnchanged, kFailed };
 
 // Each runs on the loop thread, with the GIL, from the delivery step of a turn.
 // An exception that is left set is reported as unraisable. The objects are
@@ -31,6 +34,11 @@ struct PythonHooks {
   // given).
   void (*on_metadata_request)(PyObject* plugin,
                               MetadataRequest* request) = nullptr;
+  // A port needs certificates of `fetcher` (what
+  // NewReloadingTlsServerCredentials was given). Unlike the others it may run
+  // deep in core's stack, and it reports exceptions itself.
+  FetchResult (*fetch_certificates)(PyObject* fetcher,
+                                    ServerCertificates* certificates) = nullptr;
   // Resolves an asyncio future with a bool, unless it is done.
   void (*resolve)(PyObject* future, bool result) = nullptr;
 };

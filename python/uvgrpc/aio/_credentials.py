@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from uvgrpc import _core, _recorder
+from uvgrpc import _core, _recipes, _recorder
 from uvgrpc.aio._plugins import PluginCaller
 
 # Makes a channel's credentials, for the channel of one loop.
 ChannelFactory = Callable[[_core.Loop], _core.ChannelCredentials]
+
+_session_cache_lock = threading.Lock()
 
 _core.set_default_roots_file(_recorder.DEFAULT_ROOTS_FILE)
 
@@ -38,15 +41,24 @@ def channel_factory(credentials: Any) -> ChannelFactory:
     return _channel_factory(_recorder.channel_credentials(credentials))
 
 
-def _channel_factory(recipe: _recorder.ChannelRecipe) -> ChannelFactory:
+def _channel_factory(recipe: _recipes.ChannelRecipe) -> ChannelFactory:
     match recipe:
-        case _recorder.Insecure():
+        case _recipes.Insecure():
             return _insecure
-        case _recorder.TlsChannel(roots, key, chain):
+        case _recipes.TlsChannel(roots, key, chain):
             if bool(key) != bool(chain):
                 raise ValueError("a private key and a certificate chain must be given together")
             return lambda _loop: _core.tls_channel_credentials(roots, key, chain)
-        case _recorder.CompositeChannel(channel, calls):
+        case _recipes.Local(kind):
+            return lambda _loop: _core.local_channel_credentials(kind)
+        case _recipes.AltsChannel(service_accounts):
+            return lambda _loop: _core.alts_channel_credentials(service_accounts)
+        case _recipes.XdsChannel(fallback):
+            make_fallback = _channel_factory(fallback)
+            return lambda loop: _core.xds_channel_credentials(make_fallback(loop))
+        case _recipes.ComputeEngine(call):
+            return lambda loop: _core.compute_engine_channel_credentials(_call_credentials(call, loop))
+        case _recipes.CompositeChannel(channel, calls):
             make_channel = _channel_factory(channel)
             return lambda loop: _core.composite_channel_credentials(
                 make_channel(loop), _composite(calls, loop)
@@ -72,37 +84,84 @@ def call_credentials(credentials: grpc.CallCredentials, loop: _core.Loop) -> _co
     return made
 
 
-def _call_credentials(recipe: _recorder.CallRecipe, loop: _core.Loop) -> _core.CallCredentials:
+def _call_credentials(recipe: _recipes.CallRecipe, loop: _core.Loop) -> _core.CallCredentials:
     match recipe:
-        case _recorder.AccessToken(token):
+        case _recipes.AccessToken(token):
             return _core.access_token_call_credentials(token.encode())
-        case _recorder.Plugin(plugin, context):
+        case _recipes.Plugin(plugin, context):
             return _core.plugin_call_credentials(loop, PluginCaller(plugin, context))
-        case _recorder.CompositeCall(parts):
+        case _recipes.CompositeCall(parts):
             return _composite(parts, loop)
 
 
-def _composite(parts: tuple[_recorder.CallRecipe, ...], loop: _core.Loop) -> _core.CallCredentials:
+def _composite(parts: tuple[_recipes.CallRecipe, ...], loop: _core.Loop) -> _core.CallCredentials:
     return functools.reduce(
         _core.composite_call_credentials, (_call_credentials(part, loop) for part in parts)
     )
 
 
-def server_credentials(credentials: grpc.ServerCredentials) -> _core.ServerCredentials:
-    """Credentials for a port of a server.
+def server_credentials(credentials: grpc.ServerCredentials, loop: _core.Loop) -> _core.ServerCredentials:
+    """Credentials for one port of a server on a loop.
 
     Raises:
       TypeError: they are something else.
       ValueError: they were made before uvgrpc was imported.
     """
-    return _server_credentials(_recorder.server_credentials(_recorder.unwrapped(credentials)))
+    return _server_credentials(_recorder.server_credentials(_recorder.unwrapped(credentials)), loop)
 
 
-def _server_credentials(recipe: _recorder.ServerRecipe) -> _core.ServerCredentials:
+def _server_credentials(recipe: _recipes.ServerRecipe, loop: _core.Loop) -> _core.ServerCredentials:
     match recipe:
-        case _recorder.Insecure():
+        case _recipes.Insecure():
             return _core.insecure_server_credentials()
-        case _recorder.TlsServer(certificates, require_client_certificate):
-            return _core.tls_server_credentials(
-                certificates.root_certificates, certificates.identities, require_client_certificate
+        case _recipes.TlsServer(certificates, required):
+            return _core.tls_server_credentials(*_parts(certificates), required)
+        case _recipes.ReloadingTlsServer(initial, fetcher, required):
+            return _core.reloading_tls_server_credentials(
+                loop, _CertificateFetcher(initial, fetcher), required
             )
+        case _recipes.Local(kind):
+            return _core.local_server_credentials(kind)
+        case _recipes.AltsServer():
+            return _core.alts_server_credentials()
+        case _recipes.XdsServer(fallback):
+            return _core.xds_server_credentials(_server_credentials(fallback, loop))
+
+
+_Parts = tuple[bytes | None, tuple[tuple[bytes, bytes], ...]]
+
+
+def _parts(certificates: _recipes.Certificates) -> _Parts:
+    return certificates.root_certificates, certificates.identities
+
+
+class _CertificateFetcher:
+    """Gives core the initial certificates first, then what the program's fetcher gives."""
+
+    def __init__(self, initial: _recipes.Certificates, fetcher: Callable[[], Any]) -> None:
+        self._initial: _recipes.Certificates | None = initial
+        self._fetcher = fetcher
+
+    def __call__(self) -> _Parts | None:
+        initial, self._initial = self._initial, None
+        if initial is not None:
+            return _parts(initial)
+        fetched = self._fetcher()
+        return None if fetched is None else _parts(_recorder.certificates(fetched))
+
+
+def session_cache(value: Any) -> Any:
+    """Our core's cache of TLS sessions for one of grpcio's; the same one each time.
+
+    Anything else is returned as it is.
+
+    Raises:
+      ValueError: it was made before uvgrpc was imported.
+    """
+    cache = _recorder.session_cache(value)
+    if cache is None:
+        return value
+    with _session_cache_lock:
+        if cache.core is None:
+            cache.core = _core.SslSessionCache(cache.capacity)
+        return cache.core

@@ -60,11 +60,12 @@ class Server(grpc.aio.Server):
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
+        self._loop = core_loop(event_loop)
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
         self._core = _core.Server(
-            core_loop(event_loop),
+            self._loop,
             event_loop,
             with_compression(options, compression),
             ServicerContext,
@@ -133,7 +134,7 @@ class Server(grpc.aio.Server):
           RuntimeError: the address cannot be bound, or not with these credentials.
           ValueError: the credentials were made before uvgrpc was imported.
         """
-        return self._add_port(address, core_server_credentials(server_credentials))
+        return self._add_port(address, core_server_credentials(server_credentials, self._loop))
 
     async def start(self) -> None:
         """Starts serving. Does nothing while the server runs.

@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
 from src.bindings.includes.credentials cimport (
+    CServerCertificates,
     CSharedCallCredentials,
     grpc_call_credentials,
     grpc_channel_credentials,
@@ -15,6 +16,7 @@ from src.bindings.includes.credentials cimport (
 )
 from src.bindings.includes.grpc cimport (
     gpr_timespec,
+    grpc_arg,
     grpc_byte_buffer,
     grpc_call,
     grpc_connectivity_state,
@@ -65,6 +67,7 @@ cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
     cdef cppclass CChannelArgs "uvgrpc::ChannelArgs":
         void AddInteger(const string& key, int value)
         void AddString(const string& key, const string& value)
+        void Add(const grpc_arg&)
 
 
 cdef extern from "src/bindings/metadata.h" namespace "uvgrpc":
@@ -180,12 +183,24 @@ cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
     )
 
 
+cdef extern from "src/bindings/reloading_credentials.h" namespace "uvgrpc":
+    grpc_server_credentials* CNewReloadingTlsServerCredentials "uvgrpc::NewReloadingTlsServerCredentials"(
+        shared_ptr[CLoopContext], PyObject*, bool
+    )
+
+
 cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
+    cdef enum class CFetchResult "uvgrpc::FetchResult":
+        kNew
+        kUnchanged
+        kFailed
+
     cdef cppclass CPythonHooks "uvgrpc::PythonHooks":
         void (*on_request)(PyObject*, CServerCall*, int) noexcept
         void (*on_server_call_closed)(PyObject*) noexcept
         void (*on_server_shutdown)(PyObject*) noexcept
         void (*on_client_call_done)(PyObject*) noexcept
         void (*on_metadata_request)(PyObject*, CMetadataRequest*) noexcept
+        CFetchResult (*fetch_certificates)(PyObject*, CServerCertificates*) noexcept
         void (*resolve)(PyObject*, bool) noexcept
     CPythonHooks g_python

@@ -26,6 +26,9 @@ cdef extern from "grpc/grpc.h" nogil:
     ctypedef struct grpc_byte_buffer:
         pass
 
+    ctypedef struct grpc_arg:
+        pass
+
     ctypedef struct grpc_call:
         pass
 
