@@ -17,11 +17,12 @@ class Insecure:
 
 @dataclass(frozen=True)
 class TlsChannel:
-    """TLS on a client. All PEM, or None."""
+    """TLS on a client. All PEM, or None; `signer` is a function in place of the key."""
 
     root_certificates: bytes | None
     private_key: bytes | None
     certificate_chain: bytes | None
+    signer: Callable[..., Any] | None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ from uvgrpc._recipes import (
 cygrpc: Any = importlib.import_module("grpc._cython.cygrpc")
 AccessTokenAuthMetadataPlugin: Any = importlib.import_module("grpc._auth").AccessTokenAuthMetadataPlugin
 
+PrivateKeySignatureAlgorithm: Any = cygrpc.PrivateKeySignatureAlgorithm
+
 # The certificates that grpcio comes with; trusted by channels that name none.
 DEFAULT_ROOTS_FILE = os.path.join(os.path.dirname(cygrpc.__file__), "_credentials", "roots.pem")
 
@@ -70,10 +72,11 @@ def channel_credentials(credentials: Any) -> ChannelRecipe:
     if isinstance(credentials, cygrpc.InsecureChannelCredentials):
         return Insecure()
     if isinstance(credentials, cygrpc.SSLChannelCredentials):
-        if credentials._private_key_signer is not None:
-            raise NotImplementedError("uvgrpc does not support credentials with a private key signer yet")
         return TlsChannel(
-            credentials._pem_root_certificates, credentials._private_key, credentials._certificate_chain
+            credentials._pem_root_certificates,
+            credentials._private_key,
+            credentials._certificate_chain,
+            credentials._private_key_signer,
         )
     if isinstance(credentials, cygrpc.XDSChannelCredentials):
         return XdsChannel(channel_credentials(credentials._fallback_credentials))

@@ -6,7 +6,7 @@
 Private. Its interface is _core.pyi; uvgrpc.aio builds the public API on it.
 Everything belongs to the thread of its event loop, unless it says otherwise.
 
-One module, in five files: what all share is here.
+One module, in six files: what all share is here.
 """
 
 import logging
@@ -38,13 +38,16 @@ from src.bindings.includes.bindings cimport (
     CMetadataRequest,
     CMetadataToTuple,
     CNewPluginCallCredentials,
+    CNewPythonSigner,
     CNewReloadingTlsServerCredentials,
     COutgoingMetadata,
     CPeerIdentities,
     CPeerIdentityKey,
+    CPythonRequest,
     CReply,
     CServer,
     CServerCall,
+    CSignRequest,
     CSliceFromBytes,
     CStrFromSlice,
     CUvApi,
@@ -58,6 +61,7 @@ from src.bindings.includes.credentials cimport (
     CNewComputeEngineChannelCredentials,
     CNewTlsChannelCredentials,
     CNewTlsServerCredentials,
+    CPrivateKeySigner,
     CServerCertificates,
     CSetDefaultRootsFile,
     CShareCallCredentials,
@@ -209,6 +213,7 @@ cdef class Loop:
 
 
 include "credentials.pxi"
+include "python_request.pxi"
 include "client.pxi"
 include "servicer_context.pxi"
 include "server.pxi"
@@ -218,6 +223,7 @@ g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
 g_python.on_client_call_done = &_on_client_call_done
+g_python.on_sign_request = &_on_sign_request
 g_python.fetch_certificates = &_fetch_certificates
 g_python.on_metadata_request = &_on_metadata_request
 g_python.resolve = &_resolve

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/log/check.h"
 #include "src/core/credentials/call/call_credentials.h"
 
 namespace uvgrpc {
@@ -41,9 +42,10 @@ void SetDefaultRootsFile(const std::string& path) {
 
 grpc_channel_credentials* NewTlsChannelCredentials(
     const char* root_certificates, const char* private_key,
-    const char* certificate_chain) {
+    const char* certificate_chain,
+    const std::shared_ptr<grpc_core::PrivateKeySigner>& signer) {
   grpc_tls_credentials_options* options = grpc_tls_credentials_options_create();
-  if (root_certificates != nullptr || private_key != nullptr) {
+  if (root_certificates != nullptr || certificate_chain != nullptr) {
     grpc_tls_certificate_provider* provider =
         grpc_tls_certificate_provider_in_memory_create();
     if (root_certificates != nullptr) {
@@ -52,10 +54,15 @@ grpc_channel_credentials* NewTlsChannelCredentials(
       grpc_tls_credentials_options_set_root_certificate_provider(options,
                                                                  provider);
     }
-    if (private_key != nullptr) {
+    if (certificate_chain != nullptr) {
       grpc_tls_identity_pairs* identity = grpc_tls_identity_pairs_create();
-      grpc_tls_identity_pairs_add_pair(identity, private_key,
-                                       certificate_chain);
+      if (signer != nullptr) {
+        CHECK_OK(grpc_tls_identity_pairs_add_pair_with_signer(
+            identity, signer, certificate_chain));
+      } else {
+        grpc_tls_identity_pairs_add_pair(identity, private_key,
+                                         certificate_chain);
+      }
       // Takes `identity` over.
       grpc_tls_certificate_provider_in_memory_set_identity_certificate(
           provider, identity);

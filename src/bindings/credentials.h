@@ -9,6 +9,7 @@
 
 #include <grpc/credentials.h>
 #include <grpc/grpc_security.h>
+#include <grpc/private_key_signer.h>
 
 #include <memory>
 #include <string>
@@ -36,11 +37,12 @@ inline SharedCallCredentials ShareCallCredentials(
 void SetDefaultRootsFile(const std::string& path);
 
 // All PEM; null for none. Without `root_certificates` those of
-// SetDefaultRootsFile are trusted. `private_key` and `certificate_chain` come
-// together or not at all.
+// SetDefaultRootsFile are trusted. `certificate_chain` comes with either
+// `private_key` or `signer`, or not at all.
 grpc_channel_credentials* NewTlsChannelCredentials(
     const char* root_certificates, const char* private_key,
-    const char* certificate_chain);
+    const char* certificate_chain,
+    const std::shared_ptr<grpc_core::PrivateKeySigner>& signer);
 
 // What a TLS server shows, and whom it trusts. All PEM.
 class ServerCertificates {

@@ -71,15 +71,27 @@ def insecure_channel_credentials():
     return _channel_credentials(grpc_insecure_credentials_create())
 
 
-def tls_channel_credentials(bytes root_certificates, bytes private_key, bytes certificate_chain):
+def tls_channel_credentials(
+    Loop loop not None, bytes root_certificates, bytes private_key, bytes certificate_chain, signer
+):
     """Everything is PEM text or None. Without roots the default ones are trusted.
 
-    Raises ValueError for a key without a certificate chain, or the reverse.
+    With a `signer` in place of the key, the loop calls `signer(request)` with a
+    SignRequest in each handshake. If that raises, the handshake fails.
+
+    Raises ValueError for a chain without key or signer, or the reverse, or both.
     """
-    if bool(private_key) != bool(certificate_chain):
+    cdef shared_ptr[CPrivateKeySigner] core_signer
+    if (private_key and signer is not None) or (
+        bool(certificate_chain) != (bool(private_key) or signer is not None)
+    ):
         raise ValueError("a private key and a certificate chain must be given together")
+    if signer is not None:
+        core_signer = CNewPythonSigner(loop._context, <PyObject*>signer)
     return _channel_credentials(
-        CNewTlsChannelCredentials(_pem(root_certificates), _pem(private_key), _pem(certificate_chain))
+        CNewTlsChannelCredentials(
+            _pem(root_certificates), _pem(private_key), _pem(certificate_chain), core_signer
+        )
     )
 
 
@@ -203,59 +215,3 @@ def plugin_call_credentials(Loop loop not None, plugin):
     raises, the call fails.
     """
     return _call_credentials(CNewPluginCallCredentials(loop._context, <PyObject*>plugin))
-
-
-cdef class MetadataRequest:
-    """What a call asks a plugin. To be answered once, on any thread.
-
-    The call waits for the answer, but not beyond its deadline. If the object dies
-    unanswered, the call fails.
-    """
-
-    cdef CMetadataRequest* _request
-
-    def __dealloc__(self):
-        if self._request.Claim():
-            self._request.Answer(b"the plugin has let go of its callback without calling it")
-        self._request.Unref()
-
-    @property
-    def service_url(self):
-        return self._request.service_url().decode(errors="replace")
-
-    @property
-    def method_name(self):
-        return self._request.method_name().decode(errors="replace")
-
-    def succeed(self, metadata):
-        """Sends pairs, or nothing for None, with the call. Does nothing once answered.
-
-        Raises TypeError for anything else; the call fails then.
-        """
-        if not self._request.Claim():
-            return
-        try:
-            self._request.metadata().Assign(metadata)
-        except BaseException as error:
-            self._answer_with_error(str(error))
-            raise
-        self._request.Answer(NULL)
-
-    def fail(self, str details):
-        """Ends the call with UNAVAILABLE; `details` are in its message."""
-        if self._request.Claim():
-            self._answer_with_error(details)
-
-    cdef _answer_with_error(self, str details):
-        self._request.Answer(details.encode(errors="replace"))
-
-
-cdef void _on_metadata_request(PyObject* plugin, CMetadataRequest* core) noexcept:
-    core.Ref()
-    request = MetadataRequest.__new__(MetadataRequest)
-    (<MetadataRequest>request)._request = core
-    try:
-        (<object>plugin)(request)
-    except BaseException as error:
-        _log.exception("asking a plugin for metadata")
-        request.fail(f"{type(error).__name__}: {error}")

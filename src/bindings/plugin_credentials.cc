@@ -8,7 +8,6 @@
 
 #include <utility>
 
-#include "src/bindings/held_object.h"
 #include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
@@ -22,15 +21,14 @@ class Plugin {
                          size_t* metadata_count, grpc_status_code* status,
                          const char** error_details) {
     const auto* plugin = static_cast<HeldObject*>(state);
-    const std::shared_ptr<LoopContext>& context = plugin->context();
+    LoopContext* const context = plugin->context().get();
     if (context->is_closed() || !context->InLoopThread()) {
       *metadata_count = 0;
       *status = GRPC_STATUS_UNAVAILABLE;
       *error_details = gpr_strdup("the event loop was closed");
       return 1;
     }
-    context->Complete(
-        new MetadataRequest(context, plugin->get(), rpc, reply, reply_data));
+    (new MetadataRequest(*plugin, rpc, reply, reply_data))->Start();
     return 0;
   }
 
@@ -51,63 +49,26 @@ grpc_call_credentials* NewPluginCallCredentials(
       functions, GRPC_PRIVACY_AND_INTEGRITY, nullptr);
 }
 
-MetadataRequest::MetadataRequest(std::shared_ptr<LoopContext> context,
-                                 PyObject* plugin,
+MetadataRequest::MetadataRequest(const HeldObject& plugin,
                                  const grpc_auth_metadata_context& rpc,
                                  grpc_credentials_plugin_metadata_cb reply,
                                  void* reply_data)
-    : Completion(context.get()),
-      LoopResident(context.get()),
-      context_(std::move(context)),
-      plugin_(plugin),
+    : PythonRequest(plugin.context()),
+      plugin_(plugin.get()),
       service_url_(rpc.service_url),
       method_name_(rpc.method_name),
       reply_(reply),
       reply_data_(reply_data) {}
 
-void MetadataRequest::Unref() {
-  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-}
+void MetadataRequest::Ask() { g_python.on_metadata_request(plugin_, this); }
 
-bool MetadataRequest::Settle(bool /*ok*/) {
-  if (!answered_.load(std::memory_order_acquire)) return true;
-  Unref();
-  return false;
-}
-
-void MetadataRequest::Deliver() {
-  // Not if the loop ended it while other completions were delivered.
-  if (!answered_.load(std::memory_order_acquire)) {
-    g_python.on_metadata_request(plugin_, this);
-  }
-  Unref();
-}
-
-void MetadataRequest::EndWithLoop() {
-  if (!Claim()) return;
-  failed_ = true;
-  error_ = "the event loop was closed";
-  Finish();
-}
-
-void MetadataRequest::Answer(const char* error) {
-  if (error != nullptr) {
-    failed_ = true;
-    error_ = error;
-  }
-  context_->RunInLoop([this, keep_alive = context_] { Finish(); });
-}
-
-void MetadataRequest::Finish() {
-  Leave();
-  // Last use of plugin_ may be behind us: core drops the credentials here.
-  if (failed_) {
-    reply_(reply_data_, nullptr, 0, GRPC_STATUS_UNAVAILABLE, error_.c_str());
+void MetadataRequest::Reply() {
+  if (error() != nullptr) {
+    reply_(reply_data_, nullptr, 0, GRPC_STATUS_UNAVAILABLE, error());
   } else {
     reply_(reply_data_, metadata_.data(), metadata_.size(), GRPC_STATUS_OK,
            nullptr);
   }
-  Unref();
 }
 
 }  // namespace uvgrpc

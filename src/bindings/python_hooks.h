@@ -14,6 +14,7 @@ namespace uvgrpc {
 class MetadataRequest;
 class ServerCall;
 class ServerCertificates;
+class SignRequest;
 
 enum class FetchResult { kNew, kUnchanged, kFailed };
 
@@ -34,6 +35,8 @@ struct PythonHooks {
   // given).
   void (*on_metadata_request)(PyObject* plugin,
                               MetadataRequest* request) = nullptr;
+  // A handshake needs a signature of `signer` (what NewPythonSigner was given).
+  void (*on_sign_request)(PyObject* signer, SignRequest* request) = nullptr;
   // A port needs certificates of `fetcher` (what
   // NewReloadingTlsServerCredentials was given). Unlike the others it may run
   // deep in core's stack, and it reports exceptions itself.

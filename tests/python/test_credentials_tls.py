@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import grpc
 import grpc.experimental
 import pytest
@@ -161,17 +159,6 @@ def test_a_secure_channel_without_credentials() -> None:
 def test_a_certificate_without_its_key() -> None:
     credentials = grpc.ssl_channel_credentials(certificate_chain=tls.localhost().chain)
     with pytest.raises(ValueError, match="must be given together"):
-        aio.secure_channel("127.0.0.1:1", credentials)
-
-
-@pytest.mark.uvgrpc_only
-def test_a_custom_signer_is_refused() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", grpc.experimental.ExperimentalApiWarning)
-        credentials = grpc.experimental.ssl_channel_credentials_with_custom_signer(
-            private_key_sign_fn=lambda *_: b"", certificate_chain=tls.localhost().chain
-        )
-    with pytest.raises(NotImplementedError, match="private key signer"):
         aio.secure_channel("127.0.0.1:1", credentials)
 
 

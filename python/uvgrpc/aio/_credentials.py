@@ -13,6 +13,7 @@ import grpc
 
 from uvgrpc import _core, _recipes, _recorder
 from uvgrpc.aio._plugins import PluginCaller
+from uvgrpc.aio._signer import SignerCaller
 
 # Makes a channel's credentials, for the channel of one loop.
 ChannelFactory = Callable[[_core.Loop], _core.ChannelCredentials]
@@ -45,10 +46,11 @@ def _channel_factory(recipe: _recipes.ChannelRecipe) -> ChannelFactory:
     match recipe:
         case _recipes.Insecure():
             return _insecure
-        case _recipes.TlsChannel(roots, key, chain):
-            if bool(key) != bool(chain):
+        case _recipes.TlsChannel(roots, key, chain, signer):
+            if (bool(key) or signer is not None) != bool(chain):
                 raise ValueError("a private key and a certificate chain must be given together")
-            return lambda _loop: _core.tls_channel_credentials(roots, key, chain)
+            caller = None if signer is None else SignerCaller(signer)
+            return lambda loop: _core.tls_channel_credentials(loop, roots, key, chain, caller)
         case _recipes.Local(kind):
             return lambda _loop: _core.local_channel_credentials(kind)
         case _recipes.AltsChannel(service_accounts):

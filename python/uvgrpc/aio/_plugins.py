@@ -9,23 +9,18 @@ thread, unless its __call__ is a coroutine function, which runs on the event loo
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextvars
 import inspect
 import logging
-import os
 import threading
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import grpc
 
 from uvgrpc import _core
+from uvgrpc._threads import run_on_thread
 
 _log = logging.getLogger("uvgrpc")
-
-# Plugins that run at the same time; more calls than that wait for each other.
-_MAX_THREADS = 64
 
 
 class _CallDetails(NamedTuple):
@@ -96,7 +91,7 @@ class PluginCaller:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            _threads.run(lambda: context.run(self._ask, details, callback))
+            run_on_thread(lambda: context.run(self._ask, details, callback))
 
     def _ask(self, details: AuthMetadataContext, callback: AuthMetadataPluginCallback) -> None:
         try:
@@ -116,55 +111,3 @@ class PluginCaller:
     def _handle_error(self, error: BaseException, callback: AuthMetadataPluginCallback) -> None:
         _log.exception("the authentication plugin %r raised an exception", self._plugin)
         callback.fail(error)
-
-
-class _Threads:
-    """Daemon threads that live as long as there is work.
-
-    Daemons, because a plugin that hangs must not keep the interpreter from exiting.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._work: collections.deque[Callable[[], None]] = collections.deque()
-        self._running = 0
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Runs `work`, which must not raise, on a thread."""
-        with self._lock:
-            self._work.append(work)
-            if self._running == _MAX_THREADS:
-                return
-            self._running += 1
-        try:
-            threading.Thread(target=self._serve, name="uvgrpc-plugin", daemon=True).start()
-        except BaseException:
-            with self._lock:
-                self._running -= 1
-                # Another thread may do it, or have done it.
-                if self._running == 0 and work in self._work:
-                    self._work.remove(work)
-                    raise
-
-    def _serve(self) -> None:
-        while True:
-            with self._lock:
-                if not self._work:
-                    self._running -= 1
-                    return
-                work = self._work.popleft()
-            work()
-            # Not kept until the next one comes.
-            del work
-
-
-_threads = _Threads()
-
-
-def _forget_threads() -> None:
-    """A forked child has none of its parent's threads."""
-    global _threads
-    _threads = _Threads()
-
-
-os.register_at_fork(after_in_child=_forget_threads)

@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
 from src.bindings.includes.credentials cimport (
+    CPrivateKeySigner,
     CServerCertificates,
     CSharedCallCredentials,
     grpc_call_credentials,
@@ -168,15 +169,31 @@ cdef extern from "src/bindings/auth_context.h" namespace "uvgrpc":
     object CAuthContext "uvgrpc::AuthContext"(grpc_call*)
 
 
-cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
-    cdef cppclass CMetadataRequest "uvgrpc::MetadataRequest":
+cdef extern from "src/bindings/python_request.h" namespace "uvgrpc":
+    cdef cppclass CPythonRequest "uvgrpc::PythonRequest":
         void Ref()
         void Unref()
+        bool Claim()
+        void Answer(const char*)
+
+
+cdef extern from "src/bindings/private_key_signer.h" namespace "uvgrpc":
+    cdef cppclass CSignRequest "uvgrpc::SignRequest"(CPythonRequest):
+        const string& data() const
+        int algorithm() const
+        void set_signature(string)
+        bool SetCancelNotice(PyObject*)
+
+    shared_ptr[CPrivateKeySigner] CNewPythonSigner "uvgrpc::NewPythonSigner"(
+        shared_ptr[CLoopContext], PyObject*
+    )
+
+
+cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
+    cdef cppclass CMetadataRequest "uvgrpc::MetadataRequest"(CPythonRequest):
         const string& service_url() const
         const string& method_name() const
-        bool Claim()
         COutgoingMetadata* metadata()
-        void Answer(const char*)
 
     grpc_call_credentials* CNewPluginCallCredentials "uvgrpc::NewPluginCallCredentials"(
         shared_ptr[CLoopContext], PyObject*
@@ -201,6 +218,7 @@ cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
         void (*on_server_shutdown)(PyObject*) noexcept
         void (*on_client_call_done)(PyObject*) noexcept
         void (*on_metadata_request)(PyObject*, CMetadataRequest*) noexcept
+        void (*on_sign_request)(PyObject*, CSignRequest*) noexcept
         CFetchResult (*fetch_certificates)(PyObject*, CServerCertificates*) noexcept
         void (*resolve)(PyObject*, bool) noexcept
     CPythonHooks g_python

@@ -46,12 +46,17 @@ cdef extern from "grpc/credentials.h" nogil:
     )
 
 
+cdef extern from "grpc/private_key_signer.h" namespace "grpc_core" nogil:
+    cdef cppclass CPrivateKeySigner "grpc_core::PrivateKeySigner":
+        pass
+
+
 cdef extern from "src/bindings/credentials.h" namespace "uvgrpc" nogil:
     ctypedef shared_ptr[grpc_call_credentials] CSharedCallCredentials "uvgrpc::SharedCallCredentials"
     CSharedCallCredentials CShareCallCredentials "uvgrpc::ShareCallCredentials"(grpc_call_credentials*)
     void CSetDefaultRootsFile "uvgrpc::SetDefaultRootsFile"(const string&)
     grpc_channel_credentials* CNewTlsChannelCredentials "uvgrpc::NewTlsChannelCredentials"(
-        const char*, const char*, const char*
+        const char*, const char*, const char*, const shared_ptr[CPrivateKeySigner]&
     )
 
     cdef cppclass CServerCertificates "uvgrpc::ServerCertificates":
