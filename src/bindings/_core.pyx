@@ -6,12 +6,12 @@
 Private. Its interface is _core.pyi; uvgrpc.aio builds the public API on it.
 Everything belongs to the thread of its event loop, unless it says otherwise.
 
-One module, in six files: what all share is here.
+One module in several files, included below: what all share is here.
 """
 
 import logging
-from asyncio import CancelledError, Future, Task
-from inspect import iscoroutinefunction
+from asyncio import CancelledError, Future, InvalidStateError, Task
+from inspect import isasyncgenfunction, iscoroutinefunction
 from weakref import WeakKeyDictionary
 
 from cpython.object cimport PyObject
@@ -32,6 +32,7 @@ from src.bindings.includes.bindings cimport (
     CClientCall,
     CClientCallArguments,
     CFetchResult,
+    CIncomingMessages,
     CInitCore,
     CLoopContext,
     CLoopFromCapsule,
@@ -40,6 +41,7 @@ from src.bindings.includes.bindings cimport (
     CNewPluginCallCredentials,
     CNewPythonSigner,
     CNewReloadingTlsServerCredentials,
+    COutgoingMessages,
     COutgoingMetadata,
     CPeerIdentities,
     CPeerIdentityKey,
@@ -101,6 +103,7 @@ from src.bindings.includes.grpc cimport (
     gpr_timespec,
     gpr_timespec_to_micros,
     grpc_byte_buffer,
+    grpc_byte_buffer_destroy,
     grpc_connectivity_state,
     grpc_status_code,
     grpc_version_string,
@@ -214,9 +217,12 @@ cdef class Loop:
 
 include "credentials.pxi"
 include "python_request.pxi"
-include "client.pxi"
+include "messages.pxi"
+include "channel.pxi"
+include "client_call.pxi"
 include "servicer_context.pxi"
 include "server.pxi"
+include "serving.pxi"
 
 
 g_python.on_request = &_on_request
@@ -226,5 +232,6 @@ g_python.on_client_call_done = &_on_client_call_done
 g_python.on_sign_request = &_on_sign_request
 g_python.fetch_certificates = &_fetch_certificates
 g_python.on_metadata_request = &_on_metadata_request
+g_python.on_client_call_progress = &_on_client_call_progress
 g_python.resolve = &_resolve
 CInitCore()

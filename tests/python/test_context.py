@@ -410,17 +410,3 @@ def test_a_handler_can_outlive_its_client_with_shield() -> None:
             await until(lambda: finished)
 
     run(main())
-
-
-@pytest.mark.uvgrpc_only
-def test_what_is_not_implemented_yet_names_itself() -> None:
-    async def handler(request: bytes, context: Any) -> bytes:
-        with pytest.raises(NotImplementedError, match="set_compression"):
-            context.set_compression(grpc.Compression.Gzip)
-        with pytest.raises(NotImplementedError, match="read"):
-            await context.read()
-        with pytest.raises(NotImplementedError, match="write"):
-            await context.write(b"")
-        return b"refused"
-
-    assert outcome_of(handler) == b"refused"

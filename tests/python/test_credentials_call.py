@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -125,5 +126,45 @@ def test_what_is_not_call_credentials() -> None:
             for wrong in ("secret", grpc.CallCredentials(object())):
                 with pytest.raises(TypeError, match="not call credentials"):
                     method(b"", credentials=wrong)
+
+    run(main())
+
+
+def test_streams_have_them_too() -> None:
+    async def both(requests: Any, context: Any) -> Any:
+        async for _ in requests:
+            yield await _tokens(b"", context)
+
+    handler = grpc.stream_stream_rpc_method_handler(both)
+
+    async def main() -> None:
+        async with (
+            tls.serving_tls(tls.server_tls(), service(Method=handler)) as running,
+            aio.secure_channel(running.target, tls.channel_tls()) as channel,
+        ):
+            call = channel.stream_stream(METHOD)(iter([b"", b""]), credentials=token("a"))
+            assert [response async for response in call] == [b"a", b"a"]
+
+    run(main())
+
+
+def test_handlers_on_threads_know_the_client() -> None:
+    def blocking(_request: bytes, context: Any) -> bytes:
+        assert context.auth_context()["transport_security_type"] == [b"ssl"]
+        identities: list[bytes] = context.peer_identities()
+        assert context.peer_identity_key() == "x509_subject_alternative_name"
+        return identities[0]
+
+    async def main() -> None:
+        identity = tls.authority().issue("client.example")
+        handler = grpc.unary_unary_rpc_method_handler(blocking)
+        with ThreadPoolExecutor(1) as pool:
+            server = aio.server(pool)
+            server.add_generic_rpc_handlers((service(Method=handler),))
+            port = server.add_secure_port("127.0.0.1:0", tls.server_tls(mutual=True))
+            await server.start()
+            async with aio.secure_channel(f"127.0.0.1:{port}", tls.channel_tls(identity)) as channel:
+                assert await channel.unary_unary(METHOD)(b"") == b"client.example"
+            await server.stop(None)
 
     run(main())
