@@ -14,7 +14,7 @@ DEMO := .venv-demo
 TEST := .venv-test
 REQUIREMENTS := third_party/requirements.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-CXX_FILES = $$(find src tests -name '*.h' -o -name '*.cc')
+CXX_FILES = $$(find src tests bench/peers -name '*.h' -o -name '*.cc')
 
 say = @printf '\n== %s\n' "$(1)"
 

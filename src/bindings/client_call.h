@@ -15,6 +15,7 @@
 #include "src/bindings/call.h"
 #include "src/bindings/channel.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/credentials.h"
 #include "src/bindings/incoming_messages.h"
 #include "src/bindings/metadata.h"
 #include "src/bindings/outgoing_messages.h"
@@ -38,6 +39,7 @@ class ClientCall final : public Call {
     bool response_streaming = false;
     // Taken over. Only for a request that is not streaming.
     grpc_slice request;
+    SharedCallCredentials credentials;  // or null
   };
 
   // A call that begins with the reference of the caller.
@@ -66,6 +68,8 @@ class ClientCall final : public Call {
   // before it waits to be read. A failure that need not be the server's word
   // does not wait.
   bool has_status() const { return done_ && !IsStatusHeld(); }
+  // Whether it is known.
+  bool is_done() const { return done_; }
   // Whether the request's metadata went out on a connection.
   bool is_connected() const { return connected_; }
   // Whether the server's initial metadata arrived, or never will.

@@ -48,6 +48,15 @@ cdef class ServicerContext:
     def peer(self):
         return self._call.Peer().decode(errors="replace")
 
+    def peer_identities(self):
+        return CPeerIdentities(self._call.core())
+
+    def peer_identity_key(self):
+        return CPeerIdentityKey(self._call.core())
+
+    def auth_context(self):
+        return CAuthContext(self._call.core())
+
     def time_remaining(self):
         return _time_remaining(self._call.deadline())
 
@@ -221,6 +230,8 @@ cdef class ServicerContext:
         self._server._closing.discard(self)
         callbacks = self._callbacks
         self._callbacks = None
+        if self._event_loop.is_closed():
+            return
         for callback in callbacks:
             self._event_loop.call_soon(self._run_callback, callback)
 

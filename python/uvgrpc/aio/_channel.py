@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,10 @@ import grpc.aio
 from uvgrpc import _core
 from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
+from uvgrpc._recorder import unwrapped
+from uvgrpc.aio._credentials import call_credentials, channel_factory
+from uvgrpc.aio._intercepted_call import InterceptedCall
+from uvgrpc.aio._interceptor import by_arity
 from uvgrpc.aio._multi_callable import (
     Deserializer,
     Serializer,
@@ -40,7 +45,11 @@ class Channel(grpc.aio.Channel):
       options: channel arguments, pairs of a name and an int, str or bytes.
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
-      interceptors: client interceptors.
+      interceptors: client interceptors; the first one is the outermost.
+
+    Raises:
+      ValueError: an interceptor implements none of grpc.aio's interfaces, or the
+        credentials were made before uvgrpc was imported and cannot be read.
     """
 
     def __init__(
@@ -51,18 +60,21 @@ class Channel(grpc.aio.Channel):
         compression: grpc.Compression | None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] | None,
     ) -> None:
-        if credentials is not None:
-            raise NotImplementedError("uvgrpc does not support secure channels yet")
-        if interceptors:
-            raise NotImplementedError("uvgrpc does not support client interceptors yet")
         if isinstance(target, bytes):
             target = target.decode()
         self._target = target
+        self._is_secure = credentials is not None
+        self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
-        self._unary_unary_interceptors: list[Any] = []
-        self._unary_stream_interceptors: list[Any] = []
-        self._stream_unary_interceptors: list[Any] = []
-        self._stream_stream_interceptors: list[Any] = []
+        # Multi-callables share these lists: what programs append counts for all of them.
+        (
+            self._unary_unary_interceptors,
+            self._unary_stream_interceptors,
+            self._stream_unary_interceptors,
+            self._stream_stream_interceptors,
+        ) = by_arity(interceptors)
+        # Core does not know of them before their RPC starts.
+        self._intercepted_calls: weakref.WeakSet[InterceptedCall] = weakref.WeakSet()
         self._core: _core.Channel | None = None
         self._event_loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -96,7 +108,10 @@ class Channel(grpc.aio.Channel):
                     f"the channel to {self._target} belongs to another event loop, which is still open: "
                     "make a channel of its own for each loop"
                 )
-        self._core = _core.Channel(core_loop(event_loop), event_loop, self._target, self._options)
+        loop = core_loop(event_loop)
+        self._core = _core.Channel(
+            loop, event_loop, self._target, self._make_credentials(loop), self._options
+        )
         self._event_loop = event_loop
         leave_in_child(self)
         return self._core
@@ -105,6 +120,17 @@ class Channel(grpc.aio.Channel):
         """Forgets its connections: this process is the child of a fork()."""
         left, self._core, self._event_loop = (self._core, self._event_loop), None, None
         return left
+
+    def _call_credentials(self, credentials: grpc.CallCredentials) -> _core.CallCredentials:
+        """Credentials for one call on this channel, which must be bound.
+
+        Raises:
+          UsageError: the channel is insecure.
+        """
+        if not self._is_secure:
+            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+        assert self._event_loop is not None
+        return call_credentials(credentials, core_loop(self._event_loop))
 
     async def __aenter__(self) -> Channel:
         return self
@@ -135,7 +161,7 @@ class Channel(grpc.aio.Channel):
         core = self._core
         if core is None or core.is_closed:
             return
-        calls = core.active_calls()
+        calls: list[Any] = [*self._intercepted_calls, *core.active_calls()]
         if grace and calls:
             await asyncio.wait([call._status_future() for call in calls], timeout=grace)
         for call in calls:
@@ -239,5 +265,7 @@ def secure_channel(
     compression: grpc.Compression | None = None,
     interceptors: Sequence[grpc.aio.ClientInterceptor] | None = None,
 ) -> Channel:
-    """Makes a channel with transport security. Not implemented yet."""
-    return Channel(target, () if options is None else options, credentials, compression, interceptors)
+    """Makes a channel with transport security. See Channel for the arguments."""
+    return Channel(
+        target, () if options is None else options, unwrapped(credentials), compression, interceptors
+    )

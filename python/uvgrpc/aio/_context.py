@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc.aio
 
@@ -34,15 +34,3 @@ class ServicerContext(_core.ServicerContext, _abstract.ServicerContext):  # type
     end_of_stream = grpc.aio.EOF
     _status_number_of = staticmethod(status_number)
     _compression_entry = staticmethod(compression_entry)
-
-    def peer_identities(self) -> Any:
-        """The identities of an authenticated peer. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identities() yet")
-
-    def peer_identity_key(self) -> Any:
-        """The property that identifies the peer. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identity_key() yet")
-
-    def auth_context(self) -> Any:
-        """What is known of the peer's authentication. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.auth_context() yet")

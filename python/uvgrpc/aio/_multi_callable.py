@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -12,6 +13,14 @@ import grpc.aio
 
 from uvgrpc.aio import _abstract
 from uvgrpc.aio._call import Call, StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
+from uvgrpc.aio._intercepted_call import (
+    InterceptedCall,
+    InterceptedStreamStreamCall,
+    InterceptedStreamUnaryCall,
+    InterceptedUnaryStreamCall,
+    InterceptedUnaryUnaryCall,
+)
+from uvgrpc.aio._interceptor import own_metadata
 from uvgrpc.aio._options import compression_entry
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
 Requests = AsyncIterable[Any] | Iterable[Any]
 
 AnyCall = TypeVar("AnyCall", bound=Call)
+AnyInterceptedCall = TypeVar("AnyInterceptedCall", bound=InterceptedCall)
 
 
 class MultiCallable:
@@ -72,8 +82,9 @@ class MultiCallable:
         Raises: see the multi-callables.
         """
         core = self._channel._bound()
+        core_credentials = None
         if credentials is not None:
-            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+            core_credentials = self._channel._call_credentials(credentials)
         if compression:
             metadata = (*(metadata or ()), compression_entry(compression))
         call._start(
@@ -87,8 +98,51 @@ class MultiCallable:
             timeout,
             metadata,
             wait_for_ready,
+            core_credentials,
         )
         return call
+
+    def _intercept(
+        self,
+        call_type: type[AnyInterceptedCall],
+        request: Any,
+        timeout: float | None,
+        metadata: Metadata | None,
+        credentials: grpc.CallCredentials | None,
+        wait_for_ready: bool | None,
+        compression: grpc.Compression | None,
+    ) -> AnyInterceptedCall:
+        """Starts the interceptors, which may start the RPC. Takes what __call__ does."""
+        channel = self._channel
+        core = channel._bound()
+        # Any: its stubs say that the method is a str; it is bytes.
+        details: Any = grpc.aio.ClientCallDetails
+        call = call_type(
+            tuple(self._interceptors),
+            partial(self._start_intercepted, compression),
+            details(self._method, timeout, own_metadata(metadata), credentials, wait_for_ready),
+            request,
+            core.event_loop,
+        )
+        channel._intercepted_calls.add(call)
+        return call
+
+    def _start_intercepted(self, compression: grpc.Compression | None, details: Any, request: Any) -> Any:
+        plain: Any = type(self)(
+            self._channel,
+            details.method.decode(),
+            self._request_serializer,
+            self._response_deserializer,
+            [],
+        )
+        return plain(
+            request,
+            timeout=details.timeout,
+            metadata=details.metadata,
+            credentials=details.credentials,
+            wait_for_ready=details.wait_for_ready,
+            compression=compression,
+        )
 
 
 class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
@@ -103,14 +157,14 @@ class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> UnaryUnaryCall:
+    ) -> UnaryUnaryCall | InterceptedUnaryUnaryCall:
         """Starts an RPC, at the latest when the event loop next waits.
 
         Args:
           request: the request.
           timeout: seconds until the call ends with DEADLINE_EXCEEDED; None for no limit.
           metadata: pairs to send with the request.
-          credentials: not for an insecure channel.
+          credentials: add metadata to the call; not for an insecure channel.
           wait_for_ready: True to wait for a connection rather than fail at once when
             there is none.
           compression: how requests are compressed.
@@ -119,9 +173,19 @@ class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
           The call. Dropping it cancels the RPC.
 
         Raises:
-          UsageError: the channel is closed, or `credentials` were given.
+          UsageError: the channel is closed, or `credentials` were given for an insecure one.
           TypeError: metadata is not made of pairs of the right types.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedUnaryUnaryCall,
+                request,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         return self._start(
             UnaryUnaryCall(), request, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -141,8 +205,18 @@ class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> UnaryStreamCall:
+    ) -> UnaryStreamCall | InterceptedUnaryStreamCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors."""
+        if self._interceptors:
+            return self._intercept(
+                InterceptedUnaryStreamCall,
+                request,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         return self._start(
             UnaryStreamCall(), request, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -161,12 +235,22 @@ class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> StreamUnaryCall:
+    ) -> StreamUnaryCall | InterceptedStreamUnaryCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
 
         Args:
           request_iterator: yields the requests; None to write() them.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedStreamUnaryCall,
+                request_iterator,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         call = self._start(
             StreamUnaryCall(), None, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -188,12 +272,22 @@ class StreamStreamMultiCallable(MultiCallable, _abstract.StreamStreamMultiCallab
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> StreamStreamCall:
+    ) -> StreamStreamCall | InterceptedStreamStreamCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
 
         Args:
           request_iterator: yields the requests; None to write() them.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedStreamStreamCall,
+                request_iterator,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         call = self._start(
             StreamStreamCall(), None, timeout, metadata, credentials, wait_for_ready, compression
         )

@@ -19,6 +19,7 @@ from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
+from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._options import with_compression
 
 _log = logging.getLogger("uvgrpc")
@@ -68,12 +69,13 @@ class Server(grpc.aio.Server):
         event_loop = running_loop("a server")
         self._event_loop = event_loop
         self._is_left = False
+        self._loop = core_loop(event_loop)
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
         find_handler = _HandlerFinder(self._registered, self._generic_handlers)
         self._core = _core.Server(
-            core_loop(event_loop),
+            self._loop,
             event_loop,
             with_compression(options, compression),
             ServicerContext,
@@ -123,9 +125,12 @@ class Server(grpc.aio.Server):
         Raises:
           RuntimeError: the address cannot be bound.
         """
+        return self._add_port(address, _core.insecure_server_credentials())
+
+    def _add_port(self, address: str, credentials: _core.ServerCredentials) -> int:
         if isinstance(address, bytes):
             address = address.decode()
-        port: int = self._core.add_insecure_port(address)
+        port = self._core.add_port(address, credentials)
         if port == 0:
             raise RuntimeError(
                 f"Failed to bind to address {address}; "
@@ -134,8 +139,20 @@ class Server(grpc.aio.Server):
         return port
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """Opens a port with transport security. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
+        """Opens a port with transport security. To be called before start().
+
+        Args:
+          address: as of add_insecure_port().
+          server_credentials: how its connections are secured.
+
+        Returns:
+          The port.
+
+        Raises:
+          RuntimeError: the address cannot be bound, or not with these credentials.
+          ValueError: the credentials were made before uvgrpc was imported.
+        """
+        return self._add_port(address, core_server_credentials(server_credentials, self._loop))
 
     def _leave_parent(self) -> Any:
         """It is stopped here: this process is the child of a fork()."""
