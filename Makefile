@@ -113,7 +113,8 @@ test-python: venv $(OLDEST)/.ready
 	@UVGRPC_TEST_BACKEND=stock $(TEST)/bin/pytest tests/compat
 	$(call say,Compat suite on uvgrpc with the oldest grpcio)
 	@PYTHONPATH=$(CURDIR)/$(OLDEST) $(TEST)/bin/pytest tests/compat/test_signatures.py tests/compat/test_names.py \
-	  tests/compat/test_calls.py tests/compat/test_server.py tests/python/test_install.py
+	  tests/compat/test_calls.py tests/compat/test_server.py tests/python/test_install.py \
+	  tests/python/test_credentials_recorder.py tests/python/test_credentials_tls.py
 
 .PHONY: bench
 bench: venv
