@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from rig import ARITIES, Hang, arities, before_each, echo_of, looped, result_of, wired
+from rig import ARITIES, Hang, arities, before_each, echo_of, looped, result_of, us, wired
 from support import aio, in_time
 
 State = grpc.ChannelConnectivity
@@ -145,3 +145,40 @@ async def test_closing_one_channel_leaves_others_to_the_same_server() -> None:
             await other.channel_ready()
             await other.close()
             assert await result_of(wire()) == b"request"
+
+
+@arities
+@looped
+async def test_what_a_call_knows_outlives_its_channel(arity: str) -> None:
+    async def tell(context: Any) -> None:
+        await context.send_initial_metadata((("x-first", "value" * 20), ("x-first-bin", bytes(100))))
+        context.set_trailing_metadata((("x-last", "value" * 20), ("x-last-bin", bytes(100))))
+
+    async with wired(before_each(arity, tell)) as wire:
+        calls = [wire() for _ in range(3)]
+        for call in calls:
+            assert await result_of(call) == b"request"
+            assert await call.code() is grpc.StatusCode.OK
+        await wire.channel.close()
+        await asyncio.sleep(0.01)
+        for call in calls:
+            assert (await call.initial_metadata())["x-first"] == "value" * 20
+            assert (await call.trailing_metadata())["x-last-bin"] == bytes(100)
+            assert call.done()
+            assert call.cancel() is False
+
+
+@looped
+async def test_messages_that_arrived_may_be_read_after_the_channel_was_closed() -> None:
+    async def three(request: bytes, context: Any) -> Any:
+        for message in (b"1", b"2", b"3"):
+            yield message
+
+    async with wired(us(three)) as wire:
+        call = wire()
+        assert await call.read() == b"1"
+        await asyncio.sleep(0.05)
+        closing = asyncio.create_task(wire.channel.close(5))
+        assert [await call.read(), await call.read(), await call.read()] == [b"2", b"3", aio.EOF]
+        await closing
+        assert await call.code() is grpc.StatusCode.OK
