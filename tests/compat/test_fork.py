@@ -446,3 +446,53 @@ print("true")
         limit=30,
     )
     assert outcome.result is True
+
+
+def test_names_are_looked_up_in_a_child_as_in_its_parent() -> None:
+    """libuv's thread pool and c-ares' sockets begin anew."""
+    outcome = run_program(
+        f"""{_PARENT}
+async def look_up(port):
+    async with asyncio.timeout(20), aio.insecure_channel(f"localhost:{{port}}") as channel:
+        method = channel.unary_unary("/test.Service/Method")
+        assert await method(b"x", wait_for_ready=True) == b"x"
+
+async def main():
+    async with wired(uu(echo)) as wire:
+        await look_up(wire.port)
+        assert await reaped(fork(lambda: uvloop.run(look_up(wire.port)))) == 0
+        await look_up(wire.port)
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=60,
+    )
+    assert outcome.result is True
+
+
+def test_a_fork_between_a_call_and_its_start() -> None:
+    """What was collected in the turn is started in the parent only."""
+    outcome = run_program(
+        f"""{_PARENT}
+served = []
+
+async def count(request, context):
+    served.append(request)
+    return request
+
+async def main():
+    async with wired(uu(count)) as wire:
+        assert await wire(b"first") == b"first"
+        call = wire(b"second")
+        pid = fork(lambda: call.cancel() and None)
+        assert await call == b"second"
+        assert await reaped(pid) == 0
+        assert served == [b"first", b"second"]
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=30,
+    )
+    assert outcome.result is True

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from rig import arities, echo_of, failure_of, handler, looped, result_of, tapped, wired
+from rig import ARITIES, arities, echo_of, failure_of, handler, looped, result_of, tapped, wired
 from support import aio
 
 SMALL = (("grpc.max_receive_message_length", 1000),)
@@ -113,14 +113,14 @@ async def test_a_call_compresses_its_messages(arity: str, compression: Any) -> N
 
 @arities
 @looped
-async def test_a_call_may_decline_the_compression_of_its_channel(arity: str) -> None:
+async def test_no_compression_for_a_call_is_no_wish_and_the_channels_stays(arity: str) -> None:
     async with wired(echo_of(arity)) as wire, tapped(wire.port) as tap:
         async with aio.insecure_channel(f"127.0.0.1:{tap.port}", compression=GZIP) as channel:
             method = wire.method(channel=channel)
             request = [TEXT] if arity.startswith("stream") else TEXT
             # The value of NoCompression is 0, so that grpc.aio takes it for no wish at all.
             assert await result_of(method(request, compression=NONE)) == TEXT
-        assert len(tap.sent_flags()) == 1
+        assert tap.sent_flags() == [1]
 
 
 @arities
@@ -150,7 +150,13 @@ def setting(arity: str, prepare: Any, count: int = 1) -> Any:
     return handler(arity, single if arity.endswith("unary") else many)
 
 
-@arities
+_IGNORED = pytest.mark.stock_defect("set_compression() does nothing for a single response")
+
+
+@pytest.mark.parametrize(
+    "arity",
+    [pytest.param(one, marks=_IGNORED) if one.endswith("unary") else one for one in ARITIES],
+)
 @looped
 async def test_a_handler_sets_the_compression_of_its_messages(arity: str) -> None:
     method = setting(arity, lambda context, _: context.set_compression(GZIP))
@@ -158,9 +164,7 @@ async def test_a_handler_sets_the_compression_of_its_messages(arity: str) -> Non
         async with aio.insecure_channel(f"127.0.0.1:{tap.port}") as channel:
             call = wire.method(channel=channel)([] if arity.startswith("stream") else b"")
             assert await result_of(call) == TEXT
-        # A unary response is sent as it is by grpc.aio, whatever the handler wished.
-        expected = {"unary_unary": [0, 1], "stream_unary": [0, 1]}.get(arity, [1])
-        assert set(tap.received_flags()) <= set(expected)
+        assert tap.received_flags() == [1]
 
 
 @looped
