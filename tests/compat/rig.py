@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import grpc
 import pytest
-from support import aio, run
+from support import STOCK, aio, run
 
 ARITIES = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
@@ -112,6 +114,43 @@ class Hang:
 
     def of(self, arity: str) -> Any:
         return before_each(arity, self.__wait)
+
+
+# ---- threads
+
+
+class DaemonPool(concurrent.futures.Executor):
+    """A thread for each piece of work, which nobody waits for.
+
+    For grpc.aio as it is: now and then a handler of its waits for ever for a loop
+    that has forgotten it, and would hold up the end of an ordinary pool.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        # From here on nobody can cancel it.
+        future.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, name=self._prefix, daemon=True).start()
+        return future
+
+
+def thread_pool(workers: int) -> concurrent.futures.Executor:
+    """Where handlers that are not async run; its threads' names begin with "migration"."""
+    if STOCK:
+        return DaemonPool("migration")
+    return concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="migration")
 
 
 # ---- a server and a channel to it

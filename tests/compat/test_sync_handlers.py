@@ -8,13 +8,25 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import pytest
-from rig import ARITIES, Wire, arities, failure_of, handler, looped, own, result_of, us, uu, wired
+from rig import (
+    ARITIES,
+    Wire,
+    arities,
+    failure_of,
+    handler,
+    looped,
+    own,
+    result_of,
+    thread_pool,
+    us,
+    uu,
+    wired,
+)
 from support import aio, run_program, until
 
 
@@ -36,7 +48,7 @@ def sync(arity: str, prepare: Any = None) -> Any:
 
 @asynccontextmanager
 async def pooled(method: Any, workers: int = 4, **options: Any) -> AsyncIterator[Wire]:
-    with ThreadPoolExecutor(workers, thread_name_prefix="migration") as pool:
+    with thread_pool(workers) as pool:
         async with wired(method, server_options={"migration_thread_pool": pool, **options}) as wire:
             yield wire
 
@@ -151,6 +163,7 @@ async def test_a_sync_context_sets_status_and_metadata(arity: str) -> None:
 
 
 @arities
+@pytest.mark.stock_defect("abort() in a thread may wait for ever, once the RPC is over", strict=False)
 @looped
 async def test_a_sync_context_aborts(arity: str) -> None:
     raised: list[type] = []
@@ -271,7 +284,7 @@ async def test_sync_and_async_handlers_live_in_one_server() -> None:
     async def behavior(request: bytes, context: Any) -> bytes:
         return b"async"
 
-    with ThreadPoolExecutor(2) as pool:
+    with thread_pool(2) as pool:
         options = {"migration_thread_pool": pool}
         async with wired(uu(behavior), methods=methods, server_options=options) as wire:
             assert await wire() == b"async"
