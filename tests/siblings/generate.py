@@ -26,7 +26,9 @@ def generate(directory: Path, *plugins: str) -> Path:
     outputs = []
     for plugin in plugins:
         name, _, parameters = plugin.partition(":")
-        outputs.append(f"--{name}_out={parameters}:{directory}" if parameters else f"--{name}_out={directory}")
+        outputs.append(
+            f"--{name}_out={parameters}:{directory}" if parameters else f"--{name}_out={directory}"
+        )
     # protoc finds its plugins beside the interpreter.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = subprocess.run(

@@ -64,7 +64,9 @@ def test_a_method_that_is_not_there_is_not_intercepted() -> None:
 
 def test_exceptions_become_statuses() -> None:
     async def main() -> None:
-        interceptors = [AsyncExceptionToStatusInterceptor(status_on_unknown_exception=grpc.StatusCode.INTERNAL)]
+        interceptors = [
+            AsyncExceptionToStatusInterceptor(status_on_unknown_exception=grpc.StatusCode.INTERNAL)
+        ]
         async with calling(interceptors=interceptors, servicer=_Lost()) as channel:
             stub = stub_on(channel)
             error = await error_of(stub.Find(FindRequest(title="Emma")))
@@ -83,7 +85,9 @@ def test_exceptions_become_statuses() -> None:
 
 def test_an_unknown_exception_has_the_status_asked_for() -> None:
     async def main() -> None:
-        interceptors = [AsyncExceptionToStatusInterceptor(status_on_unknown_exception=grpc.StatusCode.DATA_LOSS)]
+        interceptors = [
+            AsyncExceptionToStatusInterceptor(status_on_unknown_exception=grpc.StatusCode.DATA_LOSS)
+        ]
         async with calling(interceptors=interceptors) as channel:
             error = await error_of(stub_on(channel).Find(FindRequest(title="crash")))
             assert error.code() is grpc.StatusCode.DATA_LOSS
