@@ -113,6 +113,25 @@ async def every_arity(stub: Any) -> dict[str, Any]:
 EVERY_ARITY = {"Find": 4, "List": ["volume 0", "volume 1"], "Store": 3, "Revise": [2, 3]}
 
 
+async def until_failure(stream: Any, kind: type[Exception] = grpc.aio.AioRpcError) -> tuple[list[Any], Any]:
+    """What a stream gives before it fails, and the error, without the frames that hold the call."""
+    given = []
+    try:
+        async for item in stream:
+            given.append(item)
+    except kind as error:
+        return given, without_frames(error)
+    raise AssertionError("the stream ended well")
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """`error` without its frames and its causes, which keep calls alive."""
+    error.__cause__ = error.__context__ = None
+    for cause in getattr(error, "errors", ()):
+        cause.with_traceback(None)
+    return error.with_traceback(None)
+
+
 async def code_of(call: Any) -> grpc.StatusCode:
     """The code that a unary call fails with."""
     code: grpc.StatusCode = (await error_of(call)).code()
@@ -140,4 +159,6 @@ __all__ = (
     "library_pb2_grpc",
     "serving",
     "stub_on",
+    "until_failure",
+    "without_frames",
 )

@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from library import SERVICE, calling
+from library import SERVICE, calling, code_of, serving
 from support import error_of, run, until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -88,17 +87,17 @@ def test_a_watcher_that_goes_is_forgotten() -> None:
 
 def test_a_watch_ends_with_its_server() -> None:
     async def main() -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            serving = contextlib.AsyncExitStack()
-            stub = await serving.enter_async_context(_health(health.aio.HealthServicer()))
-            stack.push_async_callback(serving.aclose)
-            watch = stub.Watch(_request())
-            assert (await watch.read()).status == SERVICE_UNKNOWN
-            reading = asyncio.ensure_future(watch.read())
-            await serving.aclose()
-            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)) as raised:
-                await reading
-            raised.value.with_traceback(None)
+        def register(server: Any) -> None:
+            health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+
+        async with contextlib.AsyncExitStack() as server:
+            target = await server.enter_async_context(serving(register))
+            async with grpc.aio.insecure_channel(target) as channel:
+                watch = health_pb2_grpc.HealthStub(channel).Watch(_request())
+                assert (await watch.read()).status == SERVICE_UNKNOWN
+                reading = asyncio.ensure_future(watch.read())
+                await server.aclose()
+                assert await code_of(reading) is grpc.StatusCode.UNAVAILABLE
 
     run(main())
 

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from library import FindRequest, Library, ListRequest, calling, stub_on
+from library import FindRequest, Library, ListRequest, calling, stub_on, until_failure
 from support import error_of, run
 
 _REASONS = [
@@ -64,14 +64,10 @@ def test_details_at_the_end_of_a_stream() -> None:
     async def main() -> None:
         async with calling(servicer=_Strict()) as channel:
             call = stub_on(channel).List(ListRequest(count=2))
-            titles = []
-            with pytest.raises(grpc.aio.AioRpcError) as raised:
-                async for book in call:
-                    titles.append(book.title)  # noqa: PERF401: the stream ends with an error
-            assert titles == ["volume 0", "volume 1"]
-            assert rpc_status.from_call(raised.value) == _rich_status()
+            given, error = await until_failure(call)
+            assert [book.title for book in given] == ["volume 0", "volume 1"]
+            assert rpc_status.from_call(error) == _rich_status()
             assert await rpc_status.aio.from_call(call) == _rich_status()
-            raised.value.with_traceback(None)
 
     run(main())
 
