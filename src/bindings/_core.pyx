@@ -6,7 +6,7 @@
 Private. Its interface is _core.pyi; uvgrpc.aio builds the public API on it.
 Everything belongs to the thread of its event loop, unless it says otherwise.
 
-One module, in four files: what all share is here.
+One module, in five files: what all share is here.
 """
 
 import logging
@@ -43,6 +43,16 @@ from src.bindings.includes.bindings cimport (
     CUvApiOfModule,
     g_python,
     uv_loop_t,
+)
+from src.bindings.includes.introspection cimport (
+    CChannelzChannel,
+    CChannelzServer,
+    CChannelzServers,
+    CChannelzServerSockets,
+    CChannelzSocket,
+    CChannelzSubchannel,
+    CChannelzTopChannels,
+    CXdsConfigs,
 )
 from src.bindings.includes.grpc cimport (
     GPR_CLOCK_MONOTONIC,
@@ -167,6 +177,7 @@ cdef class Loop:
 include "client.pxi"
 include "servicer_context.pxi"
 include "server.pxi"
+include "introspection.pxi"
 
 
 g_python.on_request = &_on_request
