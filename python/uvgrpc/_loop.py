@@ -8,6 +8,7 @@ import asyncio
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import uvloop
 import uvloop.loop
@@ -17,6 +18,14 @@ from uvgrpc import _core
 # The _core.Loop of an event loop is an attribute of it, so that it lives and dies
 # with the loop and a look-up costs nothing.
 _ATTRIBUTE = "_uvgrpc_loop"
+_AT_CLOSE = "_uvgrpc_at_close"
+
+
+class EndsWithLoop(Protocol):
+    """Something that must hear of the end of its loop; see end_with_loop()."""
+
+    def loop_is_closing(self) -> None:
+        """Called on the loop's thread. Nothing else will run on the loop."""
 
 
 class UnsupportedLoopError(RuntimeError):
@@ -87,8 +96,14 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     created = _core.Loop(capsule, uvloop.loop.__file__)
     attributes = vars(event_loop)
     attributes[_ATTRIBUTE] = created
+    attributes[_AT_CLOSE] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
     return created
+
+
+def end_with_loop(event_loop: asyncio.AbstractEventLoop, target: EndsWithLoop) -> None:
+    """Has `target` told when `event_loop`, which has a core loop, is closed. Held weakly."""
+    vars(event_loop)[_AT_CLOSE].add(target)
 
 
 def _closer(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:
@@ -102,6 +117,8 @@ def _closer(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callab
             return
         if not target.is_running():
             native.shutdown()
+            for listener in list(vars(target)[_AT_CLOSE]):
+                listener.loop_is_closing()
         type(target).close(target)
 
     return close

@@ -6,12 +6,12 @@
 Private. Its interface is _core.pyi; uvgrpc.aio builds the public API on it.
 Everything belongs to the thread of its event loop, unless it says otherwise.
 
-One module, in five files: what all share is here.
+One module in several files, included below: what all share is here.
 """
 
 import logging
-from asyncio import CancelledError, Future, Task
-from inspect import iscoroutinefunction
+from asyncio import CancelledError, Future, InvalidStateError, Task
+from inspect import isasyncgenfunction, iscoroutinefunction
 
 from cpython.object cimport PyObject
 from cython.operator cimport dereference
@@ -29,10 +29,12 @@ from src.bindings.includes.bindings cimport (
     CChannelArgs,
     CClientCall,
     CClientCallArguments,
+    CIncomingMessages,
     CInitCore,
     CLoopContext,
     CLoopFromCapsule,
     CMetadataToTuple,
+    COutgoingMessages,
     COutgoingMetadata,
     CReply,
     CServer,
@@ -69,6 +71,7 @@ from src.bindings.includes.grpc cimport (
     gpr_timespec,
     gpr_timespec_to_micros,
     grpc_byte_buffer,
+    grpc_byte_buffer_destroy,
     grpc_connectivity_state,
     grpc_status_code,
     grpc_version_string,
@@ -174,9 +177,12 @@ cdef class Loop:
         return self._context.get().bridge().DescribeHandles().decode()
 
 
-include "client.pxi"
+include "messages.pxi"
+include "channel.pxi"
+include "client_call.pxi"
 include "servicer_context.pxi"
 include "server.pxi"
+include "serving.pxi"
 include "introspection.pxi"
 
 
@@ -184,5 +190,6 @@ g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
 g_python.on_client_call_done = &_on_client_call_done
+g_python.on_client_call_progress = &_on_client_call_progress
 g_python.resolve = &_resolve
 CInitCore()

@@ -18,7 +18,9 @@ namespace uvgrpc {
 PythonHooks g_python;
 
 Call::Call(std::shared_ptr<LoopContext> context)
-    : LoopResident(context.get()), context_(std::move(context)) {}
+    : LoopResident(context.get()),
+      context_(std::move(context)),
+      wake_tag_(this) {}
 
 Call::~Call() {
   if (call_ != nullptr) grpc_call_unref(call_);
@@ -45,6 +47,18 @@ void Call::Collect() {
 void Call::StartCollected() {
   on_list_ = false;
   StartPending();
+  Unref();
+}
+
+void Call::WakeLater() {
+  if (std::exchange(wake_pending_, true)) return;
+  Ref();
+  context_->Complete(&wake_tag_);
+}
+
+void Call::HandleWake() {
+  wake_pending_ = false;
+  Wake();
   Unref();
 }
 

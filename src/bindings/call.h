@@ -43,15 +43,22 @@ class Call : public Collectable, public LoopResident {
   // Without the GIL only good to see that nobody listens any more.
   PyObject* owner() const { return owner_.load(std::memory_order_relaxed); }
 
- protected:
-  explicit Call(std::shared_ptr<LoopContext> context);
-  virtual ~Call();
-
+  // For the parts of a call.
+  //
   // Puts the call on its context's list (see LoopContext::Collect).
   void Collect();
   // Starts `ops`, under the ExecCtx of the caller. `completion` follows in any
   // case. Takes a reference, which the completion must drop.
   void StartBatch(const grpc_op* ops, size_t count, Completion* completion);
+  // Has Wake called, soon, once.
+  void WakeLater();
+
+ protected:
+  explicit Call(std::shared_ptr<LoopContext> context);
+  virtual ~Call();
+
+  // Wakes the Python code that waits for a part of this call. With the GIL.
+  virtual void Wake() = 0;
 
   // Collectable: drops the list's reference around StartPending.
   void StartCollected() final;
@@ -61,9 +68,22 @@ class Call : public Collectable, public LoopResident {
   grpc_call* call_ = nullptr;
 
  private:
+  class WakeTag final : public Completion {
+   public:
+    explicit WakeTag(Call* call) : Completion(call->context()), call_(call) {}
+
+   private:
+    bool Settle(bool /*ok*/) override { return true; }
+    void Deliver() override { call_->HandleWake(); }
+    Call* const call_;
+  };
+  void HandleWake();
+
   std::atomic<PyObject*> owner_{nullptr};
   std::atomic<int> refs_{1};
   bool on_list_ = false;
+  bool wake_pending_ = false;
+  WakeTag wake_tag_;
 };
 
 }  // namespace uvgrpc

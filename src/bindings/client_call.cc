@@ -15,8 +15,8 @@
 
 namespace uvgrpc {
 
-ClientCall* ClientCall::NewUnary(std::shared_ptr<Channel> channel,
-                                 const Arguments& arguments) {
+ClientCall* ClientCall::New(std::shared_ptr<Channel> channel,
+                            const Arguments& arguments) {
   auto* call = new ClientCall(std::move(channel), arguments);
   call->Collect();
   return call;
@@ -27,64 +27,137 @@ ClientCall::ClientCall(std::shared_ptr<Channel> channel,
     : Call(channel->shared_context()),
       channel_(std::move(channel)),
       arguments_(arguments),
-      done_tag_(this),
+      outgoing_(this),
+      incoming_(this),
+      done_tag_(this, &ClientCall::HandleDone),
+      connected_tag_(this, &ClientCall::HandleConnected),
+      initial_metadata_tag_(this, &ClientCall::HandleInitialMetadata),
+      send_tag_(this, &ClientCall::HandleSent),
       details_(grpc_empty_slice()) {
-  grpc_metadata_array_init(&initial_);
-  grpc_metadata_array_init(&trailing_);
+  grpc_metadata_array_init(&initial_metadata_);
+  grpc_metadata_array_init(&trailing_metadata_);
   channel_->AddCall(this);
 }
 
 ClientCall::~ClientCall() {
-  grpc_slice_unref(arguments_.request);
-  grpc_metadata_array_destroy(&initial_);
-  grpc_metadata_array_destroy(&trailing_);
+  if (!arguments_.request_streaming) grpc_slice_unref(arguments_.request);
+  grpc_metadata_array_destroy(&initial_metadata_);
+  grpc_metadata_array_destroy(&trailing_metadata_);
   grpc_byte_buffer_destroy(response_);
   grpc_slice_unref(details_);
   gpr_free(const_cast<char*>(error_string_));
 }
 
+// ---- starting
+
 void ClientCall::StartPending() {
+  if (!std::exchange(started_, true)) {
+    if (!Create()) return;
+    if (is_unary()) {
+      StartUnary();
+    } else {
+      StartStreams();
+    }
+  }
+  if (call_ == nullptr) return;
+  if (arguments_.response_streaming) incoming_.Start();
+  if (arguments_.request_streaming) StartSends();
+}
+
+bool ClientCall::Create() {
   if (cancelled_before_start_) {
     FinishLocally(GRPC_STATUS_CANCELLED, cancel_details_.c_str());
-    return;
+    return false;
   }
   if (channel_->is_closed()) {
     FinishLocally(GRPC_STATUS_CANCELLED, "Channel closed!");
-    return;
+    return false;
   }
   call_ = grpc_channel_create_registered_call(
       channel_->core(), /*parent_call=*/nullptr, GRPC_PROPAGATE_DEFAULTS,
       context_->cq(), arguments_.method, arguments_.deadline, nullptr);
-  grpc_byte_buffer* request =
-      grpc_raw_byte_buffer_create(&arguments_.request, 1);
-  grpc_op ops[6];
-  std::memset(ops, 0, sizeof(ops));
-  ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-  ops[0].flags = arguments_.initial_metadata_flags;
-  ops[0].data.send_initial_metadata.count = outgoing_.size();
-  ops[0].data.send_initial_metadata.metadata = outgoing_.data();
-  ops[1].op = GRPC_OP_SEND_MESSAGE;
-  ops[1].data.send_message.send_message = request;
-  ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
-  ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
-  ops[3].data.recv_initial_metadata.recv_initial_metadata = &initial_;
-  ops[4].op = GRPC_OP_RECV_MESSAGE;
-  ops[4].data.recv_message.recv_message = &response_;
-  ops[5].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
-  ops[5].data.recv_status_on_client.trailing_metadata = &trailing_;
-  ops[5].data.recv_status_on_client.status = &code_;
-  ops[5].data.recv_status_on_client.status_details = &details_;
-  ops[5].data.recv_status_on_client.error_string = &error_string_;
-  StartBatch(ops, 6, &done_tag_);
-  // Core has taken its own references by now.
-  grpc_byte_buffer_destroy(request);
+  return true;
 }
 
-void ClientCall::FinishLocally(grpc_status_code code, const char* details) {
-  code_ = code;
-  details_ = grpc_slice_from_copied_string(details);
-  Ref();
-  context_->Complete(&done_tag_);
+size_t ClientCall::AddRequestOps(grpc_op* ops) {
+  ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+  ops[0].flags = arguments_.initial_metadata_flags;
+  ops[0].data.send_initial_metadata.count = outgoing_metadata_.size();
+  ops[0].data.send_initial_metadata.metadata = outgoing_metadata_.data();
+  if (arguments_.request_streaming) return 1;
+  request_ = grpc_raw_byte_buffer_create(&arguments_.request, 1);
+  ops[1].op = GRPC_OP_SEND_MESSAGE;
+  ops[1].data.send_message.send_message = request_;
+  ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+  return 3;
+}
+
+size_t ClientCall::AddStatusOp(grpc_op* op) {
+  op->op = GRPC_OP_RECV_STATUS_ON_CLIENT;
+  op->data.recv_status_on_client.trailing_metadata = &trailing_metadata_;
+  op->data.recv_status_on_client.status = &code_;
+  op->data.recv_status_on_client.status_details = &details_;
+  op->data.recv_status_on_client.error_string = &error_string_;
+  return 1;
+}
+
+void ClientCall::StartUnary() {
+  grpc_op ops[6];
+  std::memset(ops, 0, sizeof(ops));
+  size_t count = AddRequestOps(ops);
+  ops[count].op = GRPC_OP_RECV_INITIAL_METADATA;
+  ops[count++].data.recv_initial_metadata.recv_initial_metadata =
+      &initial_metadata_;
+  ops[count].op = GRPC_OP_RECV_MESSAGE;
+  ops[count++].data.recv_message.recv_message = &response_;
+  count += AddStatusOp(&ops[count]);
+  StartBatch(ops, count, &done_tag_);
+  // Core has taken its own references by now.
+  grpc_byte_buffer_destroy(std::exchange(request_, nullptr));
+}
+
+void ClientCall::StartStreams() {
+  grpc_op ops[3];
+  // The status first: it must be on its way when another batch fails.
+  std::memset(ops, 0, sizeof(ops));
+  size_t count = 0;
+  if (!arguments_.response_streaming) {
+    ops[count].op = GRPC_OP_RECV_MESSAGE;
+    ops[count++].data.recv_message.recv_message = &response_;
+  }
+  count += AddStatusOp(&ops[count]);
+  StartBatch(ops, count, &done_tag_);
+
+  std::memset(ops, 0, sizeof(ops));
+  StartBatch(ops, AddRequestOps(ops), &connected_tag_);
+  grpc_byte_buffer_destroy(std::exchange(request_, nullptr));
+
+  std::memset(ops, 0, sizeof(ops));
+  ops[0].op = GRPC_OP_RECV_INITIAL_METADATA;
+  ops[0].data.recv_initial_metadata.recv_initial_metadata = &initial_metadata_;
+  StartBatch(ops, 1, &initial_metadata_tag_);
+}
+
+void ClientCall::StartSends() {
+  if (sending_) return;
+  grpc_op ops[2];
+  std::memset(ops, 0, sizeof(ops));
+  size_t count = outgoing_.AddOp(ops);
+  if (half_close_requested_ && !half_closed_ && !outgoing_.has_queued()) {
+    half_closed_ = true;
+    ops[count++].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+  }
+  if (count == 0) return;
+  sending_ = true;
+  StartBatch(ops, count, &send_tag_);
+  outgoing_.ReleaseStarted();
+}
+
+// ---- what Python asks for
+
+void ClientCall::HalfClose() {
+  if (std::exchange(half_close_requested_, true)) return;
+  Collect();
 }
 
 void ClientCall::Cancel(const char* details) {
@@ -108,11 +181,62 @@ void ClientCall::Abandon() {
 
 void ClientCall::EndWithLoop() { Cancel("The event loop was closed."); }
 
+bool ClientCall::IsStatusHeld() const {
+  if (!incoming_.has_message()) return false;
+  switch (code_) {
+    case GRPC_STATUS_CANCELLED:
+    case GRPC_STATUS_DEADLINE_EXCEEDED:
+    case GRPC_STATUS_UNAVAILABLE:
+    case GRPC_STATUS_INTERNAL:
+    case GRPC_STATUS_RESOURCE_EXHAUSTED:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// ---- what core answers
+
+void ClientCall::FinishLocally(grpc_status_code code, const char* details) {
+  code_ = code;
+  details_ = grpc_slice_from_copied_string(details);
+  has_initial_metadata_ = true;
+  incoming_.End();
+  Ref();
+  context_->Complete(&done_tag_);
+}
+
+bool ClientCall::HandleConnected(bool ok) {
+  connected_ = ok;
+  if (wants_progress_ && ok) WakeLater();
+  Unref();
+  return false;
+}
+
+bool ClientCall::HandleInitialMetadata(bool /*ok*/) {
+  has_initial_metadata_ = true;
+  if (wants_progress_) WakeLater();
+  Unref();
+  return false;
+}
+
+bool ClientCall::HandleSent(bool ok) {
+  sending_ = false;
+  if (outgoing_.Finish(ok)) WakeLater();
+  StartSends();
+  Unref();
+  return false;
+}
+
 bool ClientCall::HandleDone(bool /*ok*/) {
   done_ = true;
+  if (is_unary()) has_initial_metadata_ = true;
   Leave();
   channel_->RemoveCall(this);
-  if (owner() != nullptr) return true;
+  outgoing_.Fail();
+  // Held back, the status is fetched with the last message.
+  if (owner() != nullptr && !IsStatusHeld()) return true;
+  if (outgoing_.has_waiters()) WakeLater();
   Unref();
   return false;
 }
@@ -122,7 +246,19 @@ void ClientCall::DeliverDone() {
     const PyRef listener = PyRef::Borrow(owner());
     g_python.on_client_call_done(listener.get());
   }
+  Wake();
   Unref();
+}
+
+void ClientCall::Wake() {
+  if (wants_progress_ && owner() != nullptr) {
+    const PyRef listener = PyRef::Borrow(owner());
+    g_python.on_client_call_progress(listener.get());
+  }
+  if (incoming_.has_message() || incoming_.at_end() || done_) {
+    incoming_.WakeWaiters();
+  }
+  outgoing_.WakeWaiters();
 }
 
 }  // namespace uvgrpc

@@ -15,7 +15,9 @@
 #include "src/bindings/call.h"
 #include "src/bindings/channel.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/incoming_messages.h"
 #include "src/bindings/metadata.h"
+#include "src/bindings/outgoing_messages.h"
 
 namespace uvgrpc {
 
@@ -27,20 +29,30 @@ namespace uvgrpc {
 // on.
 class ClientCall final : public Call {
  public:
-  // What a call starts with. `request` is taken over.
+  // What a call starts with.
   struct Arguments {
     void* method = nullptr;  // from Channel::RegisterMethod
     gpr_timespec deadline;
     uint32_t initial_metadata_flags = 0;
+    bool request_streaming = false;
+    bool response_streaming = false;
+    // Taken over. Only for a request that is not streaming.
     grpc_slice request;
   };
 
   // A call that begins with the reference of the caller.
-  static ClientCall* NewUnary(std::shared_ptr<Channel> channel,
-                              const Arguments& arguments);
+  static ClientCall* New(std::shared_ptr<Channel> channel,
+                         const Arguments& arguments);
 
   // To be filled before the turn ends.
-  OutgoingMetadata* outgoing_metadata() { return &outgoing_; }
+  OutgoingMetadata* outgoing_metadata() { return &outgoing_metadata_; }
+
+  // For a streaming request.
+  OutgoingMessages* outgoing() { return &outgoing_; }
+  // Says that no message follows; sent behind the last one. Idempotent.
+  void HalfClose();
+  // For a streaming response.
+  IncomingMessages* incoming() { return &incoming_; }
 
   // Ends the call with CANCELLED and `details`, unless it is over. One that has
   // not been started never will be.
@@ -50,49 +62,100 @@ class ClientCall final : public Call {
   // it is over. Any thread, with the GIL. The caller's reference is dropped.
   void Abandon();
 
-  bool is_done() const { return done_; }
+  // Whether the status may be told: it is known, and no message that came
+  // before it waits to be read. A failure that need not be the server's word
+  // does not wait.
+  bool has_status() const { return done_ && !IsStatusHeld(); }
+  // Whether the request's metadata went out on a connection.
+  bool is_connected() const { return connected_; }
+  // Whether the server's initial metadata arrived, or never will.
+  bool has_initial_metadata() const { return has_initial_metadata_; }
+  // Has PythonHooks::on_client_call_progress called when one of the two above
+  // changes.
+  void set_wants_progress() { wants_progress_ = true; }
+
   grpc_status_code code() const { return code_; }
   const grpc_slice& details() const { return details_; }
   // Core's account of what went wrong, or null.
   const char* error_string() const { return error_string_; }
-  const grpc_metadata_array& initial_metadata() const { return initial_; }
-  const grpc_metadata_array& trailing_metadata() const { return trailing_; }
-  // Null when no message came.
+  const grpc_metadata_array& initial_metadata() const {
+    return initial_metadata_;
+  }
+  const grpc_metadata_array& trailing_metadata() const {
+    return trailing_metadata_;
+  }
+  // The response that is not streaming; null when no message came.
   grpc_byte_buffer* response() const { return response_; }
 
  private:
-  class Done final : public Completion {
+  // What a tag does when it completes.
+  using Settler = bool (ClientCall::*)(bool ok);
+  class Tag final : public Completion {
    public:
-    explicit Done(ClientCall* call)
-        : Completion(call->context()), call_(call) {}
+    Tag(ClientCall* call, Settler settle)
+        : Completion(call->context()), call_(call), settle_(settle) {}
 
    private:
-    bool Settle(bool ok) override { return call_->HandleDone(ok); }
+    bool Settle(bool ok) override { return (call_->*settle_)(ok); }
+    // Only the status reaches Python by its own tag; the rest by Wake.
     void Deliver() override { call_->DeliverDone(); }
     ClientCall* const call_;
+    const Settler settle_;
   };
 
   ClientCall(std::shared_ptr<Channel> channel, const Arguments& arguments);
   ~ClientCall() override;
 
+  bool is_unary() const {
+    return !arguments_.request_streaming && !arguments_.response_streaming;
+  }
+  bool IsStatusHeld() const;
+
   void StartPending() override;
   void EndWithLoop() override;
+  // Makes core's call. False when the call is over before it began.
+  bool Create();
+  void StartUnary();
+  void StartStreams();
+  void StartSends();
+  size_t AddRequestOps(grpc_op* ops);
+  size_t AddStatusOp(grpc_op* op);
+
   // Ends a call that core never saw.
   void FinishLocally(grpc_status_code code, const char* details);
+  bool HandleConnected(bool ok);
+  bool HandleInitialMetadata(bool ok);
+  bool HandleSent(bool ok);
   bool HandleDone(bool ok);
   void DeliverDone();
+  void Wake() override;
 
   const std::shared_ptr<Channel> channel_;
   Arguments arguments_;
-  OutgoingMetadata outgoing_;
-  Done done_tag_;
+  OutgoingMetadata outgoing_metadata_;
+  OutgoingMessages outgoing_;
+  IncomingMessages incoming_;
+
+  Tag done_tag_;
+  Tag connected_tag_;
+  Tag initial_metadata_tag_;
+  Tag send_tag_;
+
+  bool started_ = false;
+  bool sending_ = false;
+  bool half_close_requested_ = false;
+  bool half_closed_ = false;
+  bool connected_ = false;
+  bool has_initial_metadata_ = false;
+  bool wants_progress_ = false;
   bool done_ = false;
   bool cancelled_before_start_ = false;
   std::string cancel_details_;
+  grpc_byte_buffer* request_ = nullptr;  // while StartBatch needs it
 
   // Written by core.
-  grpc_metadata_array initial_;
-  grpc_metadata_array trailing_;
+  grpc_metadata_array initial_metadata_;
+  grpc_metadata_array trailing_metadata_;
   grpc_byte_buffer* response_ = nullptr;
   grpc_status_code code_ = GRPC_STATUS_UNKNOWN;
   grpc_slice details_;

@@ -13,6 +13,12 @@
 #include "src/core/lib/iomgr/exec_ctx.h"
 
 namespace uvgrpc {
+namespace {
+
+// Rounds of settling before Python gets its turn.
+constexpr int kMaxSettleRounds = 64;
+
+}  // namespace
 
 // Destroys a completion queue when it is empty.
 class LoopContext::QueueShutdown final : public grpc_completion_queue_functor {
@@ -102,6 +108,7 @@ void LoopContext::Collect(Collectable* work) {
 
 void LoopContext::StartCollected() {
   if (collected_ == nullptr) return;
+  ++turn_;
   const grpc_core::ExecCtx exec_ctx;
   while (collected_ != nullptr) {
     Collectable* work = collected_;
@@ -127,9 +134,14 @@ void LoopContext::Complete(Completion* completion) {
 bool LoopContext::DeliverCompletions() {
   CompletionList for_python;
   bool any = false;
-  while (Completion* completion = completed_.Pop()) {
+  // Settling may start the next operation, which may be complete at once.
+  for (int round = 0; round < kMaxSettleRounds && !completed_.empty();
+       ++round) {
     any = true;
-    if (completion->Settle(completion->ok_)) for_python.Push(completion);
+    const grpc_core::ExecCtx exec_ctx;
+    while (Completion* completion = completed_.Pop()) {
+      if (completion->Settle(completion->ok_)) for_python.Push(completion);
+    }
   }
   std::vector<PyObject*> to_decref;
   {

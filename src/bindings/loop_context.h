@@ -97,6 +97,9 @@ class LoopContext final : public TurnHooks,
   // into the context.
   grpc_arg EngineArg();
 
+  // Counts the turns in which work was started.
+  uint64_t turn() const { return turn_; }
+
   // Puts `work` on the list to start before the loop polls.
   void Collect(Collectable* work);
 
@@ -141,6 +144,7 @@ class LoopContext final : public TurnHooks,
   Collectable* collected_ = nullptr;
   Collectable** collected_tail_ = &collected_;
   CompletionList completed_;
+  uint64_t turn_ = 0;
   LoopResident* residents_ = nullptr;
   int resident_count_ = 0;
   bool shut_down_ = false;

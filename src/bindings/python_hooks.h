@@ -26,6 +26,8 @@ struct PythonHooks {
   void (*on_server_shutdown)(PyObject* server) = nullptr;
   // `call` (a _core.ClientCall) has its status.
   void (*on_client_call_done)(PyObject* call) = nullptr;
+  // `call` (a _core.ClientCall) is connected, or has its initial metadata.
+  void (*on_client_call_progress)(PyObject* call) = nullptr;
   // Resolves an asyncio future with a bool, unless it is done.
   void (*resolve)(PyObject* future, bool result) = nullptr;
 };

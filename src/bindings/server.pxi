@@ -3,26 +3,43 @@
 # Part of _core.pyx: servers, and how an RPC is served.
 
 
+cdef enum _Kind:
+    # How a handler is to be run.
+    _COROUTINE
+    _ASYNC_GENERATOR
+    _BLOCKING
+
+
 cdef class Method:
     """A handler as the server calls it."""
 
     cdef readonly object handler
-    cdef object _behavior
+    cdef readonly object behavior
     cdef object _request_deserializer
     cdef object _response_serializer
     cdef readonly str name
-    cdef readonly bint is_unary_unary
-    cdef bint _is_async
+    cdef readonly bint request_streaming
+    cdef readonly bint response_streaming
+    cdef _Kind _kind
 
     def __init__(self, str name, handler):
         self.name = name
         self.handler = handler
-        self.is_unary_unary = not handler.request_streaming and not handler.response_streaming
-        self._behavior = behavior = handler.unary_unary
-        # The second is an object with an async __call__.
-        self._is_async = iscoroutinefunction(behavior) or iscoroutinefunction(
-            getattr(type(behavior), "__call__", None)
-        )
+        self.request_streaming = handler.request_streaming
+        self.response_streaming = handler.response_streaming
+        if self.request_streaming:
+            behavior = handler.stream_stream if self.response_streaming else handler.stream_unary
+        else:
+            behavior = handler.unary_stream if self.response_streaming else handler.unary_unary
+        self.behavior = behavior
+        # An object may have an async __call__.
+        functions = (behavior, getattr(type(behavior), "__call__", None))
+        if any(map(iscoroutinefunction, functions)):
+            self._kind = _COROUTINE
+        elif any(map(isasyncgenfunction, functions)):
+            self._kind = _ASYNC_GENERATOR
+        else:
+            self._kind = _BLOCKING
         self._request_deserializer = handler.request_deserializer
         self._response_serializer = handler.response_serializer
 
@@ -30,8 +47,13 @@ cdef class Method:
 cdef class Server:
     """A server of core's.
 
-    `find_handler(path, metadata)` returns the RpcMethodHandler for a path that no
-    method was added for, or None.
+    Args:
+      find_handler: `find_handler(path, metadata)` returns the RpcMethodHandler for a
+        path that no method was added for, or None.
+      intercept: `await intercept(path, metadata)` does the same for every RPC, when
+        there are interceptors; else None.
+      run_blocking: `await run_blocking(method, request, context)` runs a handler that
+        is not async; the request is None when there is a stream of them.
     """
 
     cdef CServer* _server
@@ -39,22 +61,27 @@ cdef class Server:
     cdef object _event_loop
     cdef object _context_type
     cdef object _find_handler
+    cdef object _intercept
+    cdef object _run_blocking
     cdef list _methods
     cdef set _running
     cdef set _closing
     cdef object _limit
+    cdef int _counted
     cdef list _shutdown_waiters
     cdef readonly bint is_started
     cdef readonly bint is_shutting_down
     cdef readonly bint is_stopped
 
-    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, maximum_concurrent_rpcs):
+    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs):
         cdef CChannelArgs args
         _fill_args(&args, options)
         self._loop = loop
         self._event_loop = event_loop
         self._context_type = context_type
         self._find_handler = find_handler
+        self._intercept = intercept
+        self._run_blocking = run_blocking
         self._methods = []
         self._running = set()
         self._closing = set()
@@ -72,7 +99,7 @@ cdef class Server:
 
     def add_method(self, Method method):
         """Registers a method with core, which then reads its request by itself."""
-        self._server.AddMethod(method.name.encode(), method.is_unary_unary)
+        self._server.AddMethod(method.name.encode(), not method.request_streaming)
         self._methods.append(method)
 
     def start(self):
@@ -103,18 +130,25 @@ cdef class Server:
         call.set_owner(<PyObject*>context)
         context._server = self
         context._event_loop = self._event_loop
-        if index < 0:
-            coroutine = _serve_generic(context)
-        elif self._is_full():
+        cdef bint is_full = self._limit is not None and self._counted >= self._limit
+        method = None if index < 0 else <Method>self._methods[index]
+        # What answers the RPC may be no handler: that must be looked up first.
+        cdef bint needs_look_up = method is None or self._intercept is not None
+        if is_full and not needs_look_up:
             context._refuse()
             return
-        else:
-            coroutine = _serve_unary_unary(context, <Method>self._methods[index])
+        if not is_full:
+            context._is_counted = True
+            self._counted += 1
         self._running.add(context)
-        context._task = self._event_loop.create_task(coroutine)
+        context._task = self._event_loop.create_task(_serve(context, method, needs_look_up, is_full))
 
-    cdef bint _is_full(self):
-        return self._limit is not None and len(self._running) >= self._limit
+    cdef _forget(self, ServicerContext context):
+        """The handler of an RPC is over."""
+        self._running.discard(context)
+        if context._is_counted:
+            context._is_counted = False
+            self._counted -= 1
 
     cdef _handle_shutdown(self):
         self.is_stopped = True
@@ -156,76 +190,3 @@ cdef void _resolve(PyObject* owner, cbool result) noexcept:
             future.set_result(result)
     except BaseException:
         _log.exception("resolving a future")
-
-
-async def _serve_generic(ServicerContext context):
-    """Serves an RPC whose method core does not know."""
-    try:
-        path = CStrFromSlice(context._call.generic_path())
-        context._method_name = path
-        try:
-            handler = context._server._find_handler(path, context.invocation_metadata())
-        except Exception as error:
-            context._handle_error(error)
-            return
-        if handler is None:
-            context._send_reply(_UNIMPLEMENTED, "Method not found!", None)
-            return
-        limit = context._server._limit
-        if limit is not None and len(context._server._running) > limit:
-            context._refuse()
-            return
-        method = Method(path, handler)
-        if method.is_unary_unary:
-            future = Future(loop=context._event_loop)
-            context._call.ReceiveMessage(<PyObject*>future)
-            await future
-        await _serve_unary_unary(context, method)
-    except CancelledError:
-        if not context.done():
-            context._send_reply(_CANCELLED, "", None)
-    finally:
-        context._leave()
-
-
-async def _serve_unary_unary(ServicerContext context, Method method):
-    """Runs a handler of one request and one response."""
-    context._method_name = method.name
-    try:
-        if not method.is_unary_unary:
-            context._send_reply(_UNIMPLEMENTED, "uvgrpc does not serve streams yet", None)
-            return
-        if not method._is_async:
-            context._send_reply(
-                _UNIMPLEMENTED, "uvgrpc does not serve handlers that are not async yet", None
-            )
-            return
-        data = context._request_bytes()
-        if data is None:
-            context._send_reply(_INTERNAL, "The client sent no request message.", None)
-            return
-        deserializer = method._request_deserializer
-        request = data if deserializer is None else deserializer(data)
-        response = await method._behavior(request, context)
-        if context._abort_exception is not None:
-            _log.error("Abort error unexpectedly suppressed in servicer method [%s]", method.name)
-            return
-        if context._call.is_closed():
-            return
-        number = _OK if context._status is None else context._status_number_of(context._status)
-        if number == _OK:
-            serializer = method._response_serializer
-            if serializer is not None:
-                response = serializer(response)
-            context._send_reply(_OK, context._status_details, response)
-        else:
-            context._send_reply(number, context._status_details, None)
-    except CancelledError:
-        # The client's doing, or the handler raised it by itself.
-        if not context.done():
-            context._send_reply(_CANCELLED, context._status_details, None)
-    except Exception as error:
-        if error is not context._abort_exception:
-            context._handle_error(error)
-    finally:
-        context._leave()

@@ -16,7 +16,7 @@ namespace uvgrpc {
 
 grpc_core::Server::RegisteredCallAllocation ServerCall::AllocateRegistered(
     Server* server, int method, bool reads_request) {
-  auto* call = new ServerCall(server, method);
+  auto* call = new ServerCall(server, method, reads_request);
   return {call->request_tag_.tag(),
           &call->call_,
           &call->request_metadata_,
@@ -27,25 +27,24 @@ grpc_core::Server::RegisteredCallAllocation ServerCall::AllocateRegistered(
 
 grpc_core::Server::BatchCallAllocation ServerCall::AllocateGeneric(
     Server* server) {
-  auto* call = new ServerCall(server, /*method=*/-1);
+  auto* call = new ServerCall(server, /*method=*/-1, /*reads_request=*/false);
   return {call->request_tag_.tag(), &call->call_, &call->request_metadata_,
           &call->details_, call->context()->cq()};
 }
 
-ServerCall::ServerCall(Server* server, int method)
+ServerCall::ServerCall(Server* server, int method, bool reads_request)
     : Call(server->shared_context()),
       server_(server),
       method_(method),
+      reads_request_(reads_request),
       deadline_(gpr_inf_future(GPR_CLOCK_MONOTONIC)),
+      incoming_(this),
+      outgoing_(this),
       reply_details_(grpc_empty_slice()),
       request_tag_(this, &ServerCall::HandleRequest,
                    &ServerCall::DeliverRequest),
       close_tag_(this, &ServerCall::HandleClosed, &ServerCall::DeliverClosed),
-      reply_tag_(this, &ServerCall::HandleReply, &ServerCall::DeliverClosed),
-      receive_tag_(this, &ServerCall::HandleReceived,
-                   &ServerCall::DeliverReceived),
-      initial_metadata_tag_(this, &ServerCall::HandleInitialMetadataSent,
-                            &ServerCall::DeliverInitialMetadataSent) {
+      send_tag_(this, &ServerCall::HandleSent, &ServerCall::DeliverClosed) {
   server->Ref();
   grpc_metadata_array_init(&request_metadata_);
   grpc_call_details_init(&details_);
@@ -56,7 +55,6 @@ ServerCall::~ServerCall() {
   grpc_call_details_destroy(&details_);
   grpc_byte_buffer_destroy(request_);
   grpc_slice_unref(reply_details_);
-  if (reply_.has_message) grpc_slice_unref(reply_.message);
   // The call first: core's server must not go before its calls.
   if (call_ != nullptr) grpc_call_unref(std::exchange(call_, nullptr));
   server_->Unref();
@@ -65,6 +63,7 @@ ServerCall::~ServerCall() {
 bool ServerCall::HandleRequest(bool ok) {
   if (ok) {
     if (method_ < 0) deadline_ = details_.deadline;
+    if (reads_request_) incoming_.Seed(std::exchange(request_, nullptr));
     return true;
   }
   Unref();
@@ -102,16 +101,7 @@ void ServerCall::EndWithLoop() {
                                "The server's event loop was closed.", nullptr);
 }
 
-void ServerCall::ReceiveMessage(PyObject* future) {
-  receive_future_ = future;
-  Py_INCREF(future);
-  receive_requested_ = true;
-  Collect();
-}
-
-void ServerCall::SendInitialMetadata(PyObject* future) {
-  initial_metadata_future_ = future;
-  Py_INCREF(future);
+void ServerCall::SendInitialMetadata() {
   initial_metadata_requested_ = true;
   Collect();
 }
@@ -129,53 +119,67 @@ size_t ServerCall::AddInitialMetadata(grpc_op* op) {
   return 1;
 }
 
+size_t ServerCall::AddStatus(grpc_op* op) {
+  reply_started_ = true;
+  auto& status = op->data.send_status_from_server;
+  op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+  status.trailing_metadata_count = reply_.trailing_metadata.size();
+  status.trailing_metadata = reply_.trailing_metadata.data();
+  status.status = reply_.code;
+  if (!reply_.details.empty()) {
+    reply_details_ = grpc_slice_from_copied_buffer(reply_.details.data(),
+                                                   reply_.details.size());
+    status.status_details = &reply_details_;
+  }
+  return 1;
+}
+
+size_t ServerCall::AddClose(grpc_op* op) {
+  if (!close_requested_ || std::exchange(close_started_, true)) return 0;
+  op->op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+  op->data.recv_close_on_server.cancelled = &cancelled_;
+  return 1;
+}
+
 void ServerCall::StartPending() {
+  incoming_.Start();
+  StartSends();
+  // An RPC that is not answered yet waits for its end by itself.
+  grpc_op op;
+  std::memset(&op, 0, sizeof(op));
+  if (AddClose(&op) != 0) StartBatch(&op, 1, &close_tag_);
+}
+
+void ServerCall::StartSends() {
+  if (sending_ || reply_started_) return;
   grpc_op ops[4];
   std::memset(ops, 0, sizeof(ops));
-  if (std::exchange(receive_requested_, false)) {
-    ops[0].op = GRPC_OP_RECV_MESSAGE;
-    ops[0].data.recv_message.recv_message = &request_;
-    StartBatch(ops, 1, &receive_tag_);
-    std::memset(ops, 0, sizeof(ops));
-  }
-  if (std::exchange(initial_metadata_requested_, false)) {
-    StartBatch(ops, AddInitialMetadata(ops), &initial_metadata_tag_);
-    std::memset(ops, 0, sizeof(ops));
-  }
   size_t count = 0;
-  Completion* tag = &close_tag_;
-  grpc_byte_buffer* message = nullptr;
-  if (reply_requested_ && !std::exchange(reply_started_, true)) {
-    tag = &reply_tag_;
-    count += AddInitialMetadata(&ops[count]);
-    if (reply_.has_message) {
-      message = grpc_raw_byte_buffer_create(&reply_.message, 1);
-      ops[count].op = GRPC_OP_SEND_MESSAGE;
-      ops[count].flags = reply_.message_flags;
-      ops[count].data.send_message.send_message = message;
-      ++count;
-    }
-    auto& status = ops[count].data.send_status_from_server;
-    ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    status.trailing_metadata_count = reply_.trailing_metadata.size();
-    status.trailing_metadata = reply_.trailing_metadata.data();
-    status.status = reply_.code;
-    if (!reply_.details.empty()) {
-      reply_details_ = grpc_slice_from_copied_buffer(reply_.details.data(),
-                                                     reply_.details.size());
-      status.status_details = &reply_details_;
-    }
-    ++count;
+  const bool ends = reply_requested_;
+  if (initial_metadata_requested_ || outgoing_.has_queued() || ends) {
+    count += AddInitialMetadata(ops);
   }
-  if (close_requested_ && !std::exchange(close_started_, true)) {
-    ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
-    ops[count].data.recv_close_on_server.cancelled = &cancelled_;
-    ++count;
-    // With a reply in the same batch, the reply's tag tells of both.
-    if (tag == &reply_tag_) closes_with_reply_ = true;
+  count += outgoing_.AddOp(&ops[count]);
+  if (ends && !outgoing_.has_queued()) {
+    count += AddStatus(&ops[count]);
+    // The tag then tells of both.
+    const size_t close = AddClose(&ops[count]);
+    closes_with_reply_ = close != 0;
+    count += close;
   }
-  if (count > 0) StartBatch(ops, count, tag);
-  grpc_byte_buffer_destroy(message);
+  if (count == 0) return;
+  sending_ = true;
+  StartBatch(ops, count, &send_tag_);
+  outgoing_.ReleaseStarted();
+}
+
+bool ServerCall::HandleSent(bool ok) {
+  sending_ = false;
+  if (outgoing_.Finish(ok)) WakeLater();
+  if (closes_with_reply_) return HandleClosed(ok);
+  StartSends();
+  Unref();
+  return false;
 }
 
 bool ServerCall::HandleClosed(bool /*ok*/) {
@@ -183,12 +187,6 @@ bool ServerCall::HandleClosed(bool /*ok*/) {
   Leave();
   const bool cut_off = cancelled_ != 0 && !reply_requested_;
   if (owner() != nullptr && (wants_close_ || cut_off)) return true;
-  Unref();
-  return false;
-}
-
-bool ServerCall::HandleReply(bool ok) {
-  if (closes_with_reply_) return HandleClosed(ok);
   Unref();
   return false;
 }
@@ -201,27 +199,9 @@ void ServerCall::DeliverClosed() {
   Unref();
 }
 
-bool ServerCall::HandleReceived(bool ok) {
-  received_ = ok && request_ != nullptr;
-  return true;
-}
-
-void ServerCall::DeliverReceived() {
-  const PyRef future = PyRef::Steal(std::exchange(receive_future_, nullptr));
-  g_python.resolve(future.get(), received_);
-  Unref();
-}
-
-bool ServerCall::HandleInitialMetadataSent(bool ok) {
-  initial_metadata_sent_ = ok;
-  return true;
-}
-
-void ServerCall::DeliverInitialMetadataSent() {
-  const PyRef future =
-      PyRef::Steal(std::exchange(initial_metadata_future_, nullptr));
-  g_python.resolve(future.get(), initial_metadata_sent_);
-  Unref();
+void ServerCall::Wake() {
+  if (incoming_.has_message() || incoming_.at_end()) incoming_.WakeWaiters();
+  outgoing_.WakeWaiters();
 }
 
 }  // namespace uvgrpc

@@ -10,12 +10,15 @@
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "src/bindings/call.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/incoming_messages.h"
 #include "src/bindings/metadata.h"
+#include "src/bindings/outgoing_messages.h"
 #include "src/bindings/server.h"
 #include "src/core/server/server.h"
 
@@ -24,11 +27,12 @@ namespace uvgrpc {
 // Made by core's request for an allocation; delivered to Python by
 // PythonHooks::on_request, where the _core.ServicerContext takes a reference.
 //
-// What Python asks for during a turn is collected and started as one batch
-// before the loop polls. The wait for the RPC's end (RECV_CLOSE_ON_SERVER,
+// What Python asks for during a turn is collected and started before the loop
+// polls: messages one after the other, as core takes them, and what can go with
+// one of them in its batch. The wait for the RPC's end (RECV_CLOSE_ON_SERVER,
 // which tells of a cancellation) is asked for at delivery: a handler that
-// answers in the same turn has it in the batch of its reply, and the RPC costs
-// one batch in all.
+// answers in the same turn has it in the batch of its reply, and a unary RPC
+// costs one batch in all.
 class ServerCall final : public Call {
  public:
   // The result of a handler, or of its failure.
@@ -36,10 +40,6 @@ class ServerCall final : public Call {
     grpc_status_code code = GRPC_STATUS_OK;
     std::string details;
     OutgoingMetadata trailing_metadata;
-    // Sent when has_message; taken over.
-    bool has_message = false;
-    grpc_slice message;
-    uint32_t message_flags = 0;
   };
 
   static grpc_core::Server::RegisteredCallAllocation AllocateRegistered(
@@ -58,28 +58,25 @@ class ServerCall final : public Call {
   const grpc_metadata_array& request_metadata() const {
     return request_metadata_;
   }
-  // The request message, or null: not (yet) read, or the client sent none.
-  grpc_byte_buffer* request() const { return request_; }
+  IncomingMessages* incoming() { return &incoming_; }
+  OutgoingMessages* outgoing() { return &outgoing_; }
 
-  // Asks for a message; `future` resolves with true when request() holds one,
-  // with false at the end of the client's messages. With the GIL.
-  void ReceiveMessage(PyObject* future);
-
-  // What SendInitialMetadata, or the reply if that comes first, will send.
+  // What SendInitialMetadata, or the first message or the reply if that comes
+  // first, will send.
   OutgoingMetadata* initial_metadata() { return &initial_metadata_; }
-  // Sends it now; `future` resolves with whether it left. Once, and not after
-  // SendReply. With the GIL.
-  void SendInitialMetadata(PyObject* future);
+  // Sends it in this turn. Not after SendReply.
+  void SendInitialMetadata();
 
   // To be filled before SendReply.
   Reply* reply() { return &reply_; }
-  // Ends the RPC. Once.
+  // Ends the RPC, behind the messages that were pushed. Once.
   void SendReply();
 
   // Whether on_server_call_closed must be called for an RPC that went well; it
   // always is for one that was cancelled before its reply.
   void set_wants_close() { wants_close_ = true; }
 
+  // These three may be asked on any thread.
   bool reply_sent() const { return reply_requested_; }
   // Whether the RPC is over, for either side.
   bool is_closed() const { return closed_; }
@@ -105,25 +102,26 @@ class ServerCall final : public Call {
     const Settler settle_;
     const Deliverer deliver_;
   };
-  ServerCall(Server* server, int method);
+  ServerCall(Server* server, int method, bool reads_request);
   ~ServerCall() override;
 
   void StartPending() override;
   void EndWithLoop() override;
+  void StartSends();
   size_t AddInitialMetadata(grpc_op* op);
+  size_t AddStatus(grpc_op* op);
+  size_t AddClose(grpc_op* op);
 
   bool HandleRequest(bool ok);
   void DeliverRequest();
   bool HandleClosed(bool ok);
   void DeliverClosed();
-  bool HandleReply(bool ok);
-  bool HandleReceived(bool ok);
-  void DeliverReceived();
-  bool HandleInitialMetadataSent(bool ok);
-  void DeliverInitialMetadataSent();
+  bool HandleSent(bool ok);
+  void Wake() override;
 
   Server* const server_;  // counted
   const int method_;
+  const bool reads_request_;
 
   // Written by core when the RPC arrives.
   grpc_metadata_array request_metadata_;
@@ -131,34 +129,30 @@ class ServerCall final : public Call {
   gpr_timespec deadline_;
   grpc_byte_buffer* request_ = nullptr;
 
+  IncomingMessages incoming_;
+  OutgoingMessages outgoing_;
+  OutgoingMetadata initial_metadata_;
+  Reply reply_;
+  grpc_slice reply_details_;
+
+  Tag request_tag_;
+  Tag close_tag_;
+  Tag send_tag_;
+
   // Asked for by Python, started by StartPending.
   bool close_requested_ = false;
-  bool receive_requested_ = false;
   bool initial_metadata_requested_ = false;
-  bool reply_requested_ = false;
+  std::atomic<bool> reply_requested_{false};
   // Started.
   bool close_started_ = false;
   bool closes_with_reply_ = false;
   bool initial_metadata_started_ = false;
   bool reply_started_ = false;
+  bool sending_ = false;
   // Over.
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
   int cancelled_ = 0;  // written by core
   bool wants_close_ = false;
-
-  OutgoingMetadata initial_metadata_;
-  Reply reply_;
-  grpc_slice reply_details_;
-  PyObject* receive_future_ = nullptr;
-  bool received_ = false;
-  PyObject* initial_metadata_future_ = nullptr;
-  bool initial_metadata_sent_ = false;
-
-  Tag request_tag_;
-  Tag close_tag_;
-  Tag reply_tag_;
-  Tag receive_tag_;
-  Tag initial_metadata_tag_;
 };
 
 }  // namespace uvgrpc

@@ -7,8 +7,10 @@ cdef class ServicerContext:
     """The server's side of one RPC. Made by Server only.
 
     Subclasses give it grpc.aio's interface; `_status_number_of(code)` turns what a
-    handler passes as a status code into a number, `abort_error` is the class to
-    raise, `metadatum` makes an entry of invocation_metadata().
+    handler passes as a status code into a number, `_compression_entry(compression)`
+    a compression into metadata; `abort_error` and `usage_error` are the classes to
+    raise, `end_of_stream` is what read() gives at the end, `metadatum` makes an entry
+    of invocation_metadata().
     """
 
     cdef CServerCall* _call
@@ -16,13 +18,17 @@ cdef class ServicerContext:
     cdef object _event_loop
     cdef object _task
     cdef object _method_name
+    cdef object _request_deserializer
+    cdef object _response_serializer
     cdef object _status  # as the handler gave it
     cdef str _status_details
     cdef tuple _trailing
     cdef object _abort_exception
+    cdef object _compression  # an entry of the initial metadata, or None
     cdef bint _metadata_sent
     cdef bint _no_compression
     cdef bint _handler_over
+    cdef bint _is_counted
     cdef list _callbacks
     cdef object __weakref__
 
@@ -64,6 +70,11 @@ cdef class ServicerContext:
     def trailing_metadata(self):
         return self._trailing
 
+    def set_compression(self, compression):
+        if self._metadata_sent:
+            raise RuntimeError("Compression setting must be specified before sending initial metadata")
+        self._compression = self._compression_entry(compression)
+
     def disable_next_message_compression(self):
         self._no_compression = True
 
@@ -86,11 +97,20 @@ cdef class ServicerContext:
         self._check_running()
         if self._metadata_sent:
             raise self.usage_error("Send initial metadata failed: already sent")
-        self._call.initial_metadata().Assign(tuple(metadata))
-        self._metadata_sent = True
-        future = Future(loop=self._event_loop)
-        self._call.SendInitialMetadata(<PyObject*>future)
-        await future
+        self._assign_initial_metadata(tuple(metadata))
+        self._call.SendInitialMetadata()
+
+    async def read(self):
+        """The next request, or EOF."""
+        self._check_running()
+        return await self._next_request()
+
+    async def write(self, message):
+        """Sends a response; returns when the next one may be written."""
+        self._check_running()
+        self._push(message)
+        if self._call.outgoing().MustWait():
+            await self._wait_until_sent()
 
     async def abort(self, code, str details="", tuple trailing_metadata=()):
         if self._abort_exception is not None:
@@ -103,7 +123,7 @@ cdef class ServicerContext:
         self._status = code
         self._abort_exception = self.abort_error("Locally aborted.")
         if not self.done():
-            self._send_reply(number, self._status_details, None)
+            self._send_reply(number, self._status_details)
         raise self._abort_exception
 
     async def abort_with_status(self, status):
@@ -117,30 +137,64 @@ cdef class ServicerContext:
         if self.done():
             raise self.usage_error("RPC already finished.")
 
-    cdef _send_reply(self, int code, details, message):
-        """Ends the RPC; `message` is the serialized response, for code 0."""
+    cdef _assign_initial_metadata(self, tuple metadata):
+        if self._compression is not None:
+            metadata = (self._compression, *metadata)
+        if metadata:
+            self._call.initial_metadata().Assign(metadata)
+        self._metadata_sent = True
+
+    def _next_request(self):
+        """An awaitable of the next request, or of EOF."""
+        if self._call.incoming().has_message():
+            return _ready(self._take_message())
+        return self._wait_for_request()
+
+    async def _wait_for_request(self):
+        self._call.outgoing().NoteActivity()
+        while not self._call.incoming().has_message():
+            if self._call.incoming().at_end():
+                return self.end_of_stream
+            await _wait_for_message(self._call.incoming(), self._event_loop)
+            self._check_running()
+        return self._take_message()
+
+    cdef _take_message(self):
+        data = _take_bytes(self._call.incoming())
+        return data if self._request_deserializer is None else self._request_deserializer(data)
+
+    cdef _push(self, message):
+        """Hands a response over to be sent."""
+        cdef uint32_t flags = 0
+        if self._response_serializer is not None:
+            message = self._response_serializer(message)
+        _check_bytes(message, "response")
+        if not self._metadata_sent:
+            self._assign_initial_metadata(())
+        if self._no_compression:
+            self._no_compression = False
+            flags = GRPC_WRITE_NO_COMPRESS
+        self._call.outgoing().Push(CSliceFromBytes(self._server._loop._context.get(), message), flags)
+
+    async def _wait_until_sent(self):
+        if not await _wait_until_sent(self._call.outgoing(), self._event_loop):
+            self._check_running()
+            raise self.usage_error("RPC already finished.")
+
+    cdef _send_reply(self, int code, details):
+        """Ends the RPC, behind the messages that were pushed."""
         cdef CReply* reply = self._call.reply()
         reply.code = <grpc_status_code>code
         if details:
             reply.details = details.encode(errors="replace")
         if self._trailing:
             reply.trailing_metadata.Assign(self._trailing)
-        if message is not None:
-            if not isinstance(message, bytes):
-                raise TypeError(f"a serialized response must be bytes, got {type(message).__name__}")
-            reply.message = CSliceFromBytes(self._server._loop._context.get(), message)
-            reply.has_message = True
-            if self._no_compression:
-                reply.message_flags = GRPC_WRITE_NO_COMPRESS
-        self._metadata_sent = True
+        if not self._metadata_sent:
+            self._assign_initial_metadata(())
         self._call.SendReply()
 
     cdef _refuse(self):
-        self._send_reply(_RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!", None)
-
-    cdef _request_bytes(self):
-        cdef grpc_byte_buffer* message = self._call.request()
-        return None if message == NULL else CBytesFromByteBuffer(message)
+        self._send_reply(_RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
 
     cdef _handle_closed(self):
         task = self._task
@@ -152,7 +206,7 @@ cdef class ServicerContext:
         """The handler is over: breaks the cycle with its task."""
         self._task = None
         self._handler_over = True
-        self._server._running.discard(self)
+        self._server._forget(self)
         self._run_callbacks_when_over()
 
     cdef _run_callbacks_when_over(self):
@@ -170,6 +224,11 @@ cdef class ServicerContext:
 
     cdef _handle_error(self, error):
         """Reports what a handler raised, as grpc.aio does."""
+        if error is self._abort_exception:
+            return
+        if self._call.is_cancelled() and isinstance(error, self.usage_error):
+            # It was told that the client has gone.
+            return
         _log.exception(
             "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
         )
@@ -183,7 +242,7 @@ cdef class ServicerContext:
         except Exception:
             # The exception's own __str__ fails.
             text = f"Unexpected {type(error)}"
-        self._send_reply(number, text, None)
+        self._send_reply(number, text)
 
 
 def _checked_trailing_metadata(metadata):

@@ -761,21 +761,6 @@ def test_compression_makes_less_go_over_the_wire(where: str) -> None:
 # ---- arguments
 
 
-@pytest.mark.uvgrpc_only
-def test_what_is_not_implemented_yet_names_itself() -> None:
-    async def main() -> None:
-        async with aio.insecure_channel("127.0.0.1:1") as channel:
-            for kind in ("unary_stream", "stream_unary", "stream_stream"):
-                with pytest.raises(NotImplementedError, match=kind.replace("_", "-")):
-                    getattr(channel, kind)("/a/A")(b"")
-        with pytest.raises(NotImplementedError, match="secure channels"):
-            aio.secure_channel("127.0.0.1:1", grpc.ssl_channel_credentials())
-        with pytest.raises(NotImplementedError, match="interceptors"):
-            aio.insecure_channel("127.0.0.1:1", interceptors=[object()])
-
-    run(main())
-
-
 def test_credentials_on_an_insecure_channel_are_a_usage_error() -> None:
     async def main() -> None:
         async with aio.insecure_channel("127.0.0.1:1") as channel:

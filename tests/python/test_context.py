@@ -410,19 +410,3 @@ def test_a_handler_can_outlive_its_client_with_shield() -> None:
             await until(lambda: finished)
 
     run(main())
-
-
-@pytest.mark.uvgrpc_only
-def test_what_is_not_implemented_yet_names_itself() -> None:
-    async def handler(request: bytes, context: Any) -> bytes:
-        for name in ("set_compression", "peer_identities", "peer_identity_key", "auth_context"):
-            arguments = (grpc.Compression.Gzip,) if name == "set_compression" else ()
-            with pytest.raises(NotImplementedError, match=name):
-                getattr(context, name)(*arguments)
-        with pytest.raises(NotImplementedError, match="read"):
-            await context.read()
-        with pytest.raises(NotImplementedError, match="write"):
-            await context.write(b"")
-        return b"refused"
-
-    assert outcome_of(handler) == b"refused"

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import time
 from pathlib import Path
@@ -161,43 +160,6 @@ def test_codecs_of_the_handler_are_used() -> None:
     async def main() -> None:
         async with calling(handler) as call:
             assert await call(b"21") == b"42"
-
-    run(main())
-
-
-@pytest.mark.uvgrpc_only
-@pytest.mark.parametrize("registered", [True, False])
-def test_what_is_not_implemented_yet_names_itself(registered: bool) -> None:
-    def blocking(request: bytes, context: Any) -> bytes:
-        return request
-
-    async def stream(request: bytes, context: Any) -> Any:
-        yield request
-
-    handlers = {
-        "Sync": unary(blocking),
-        "Stream": grpc.unary_stream_rpc_method_handler(stream),
-    }
-
-    async def main() -> None:
-        server = aio.server()
-        if registered:
-            server.add_registered_method_handlers("test.Service", handlers)
-        else:
-            server.add_generic_rpc_handlers((service(**handlers),))
-        with pytest.raises(NotImplementedError, match="add_secure_port"):
-            server.add_secure_port("127.0.0.1:0", None)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            error = await error_of(channel.unary_unary("/test.Service/Sync")(b""))
-            assert "not async" in error.details()
-            error = await error_of(channel.unary_unary("/test.Service/Stream")(b""))
-            assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-            assert "streams" in error.details()
-        await server.stop(None)
-        with pytest.raises(NotImplementedError, match="interceptors"):
-            aio.server(interceptors=[object()])
 
     run(main())
 

@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Generator, Iterable
 from typing import Any
 
 import grpc
@@ -12,16 +17,23 @@ import grpc.aio
 from uvgrpc import _core
 from uvgrpc.aio._status import status_code
 
+_log = logging.getLogger("uvgrpc")
+
+_MIXED_STYLES = "The iterator and read/write APIs may not be mixed on a single RPC."
+
 
 class Call(_core.ClientCall):
     """What the four arities share: the accessors of a call's outcome.
 
-    Each of them waits for the outcome and never raises for it.
+    Each of them waits for what it gives and never raises for a bad status.
     """
+
+    usage_error = grpc.aio.UsageError
+    end_of_stream = grpc.aio.EOF
 
     async def initial_metadata(self) -> grpc.aio.Metadata:
         """The metadata that the server sent first."""
-        await self._wait_for_status()
+        await self._wait_for_initial_metadata()
         return grpc.aio.Metadata.from_tuple(self._initial_metadata_pairs())
 
     async def trailing_metadata(self) -> grpc.aio.Metadata:
@@ -43,16 +55,6 @@ class Call(_core.ClientCall):
         """What core knows of a failure, for people to read."""
         await self._wait_for_status()
         return self._status_debug_string()
-
-    async def wait_for_connection(self) -> None:
-        """Waits until the server has begun to answer.
-
-        Raises:
-          AioRpcError: the call failed.
-        """
-        await self._wait_for_status()
-        if self._status_number() != 0:
-            raise self._error()
 
     async def _wait_for_status(self) -> None:
         if not self.done():
@@ -80,7 +82,149 @@ class Call(_core.ClientCall):
     __str__ = __repr__
 
 
-class UnaryUnaryCall(Call, grpc.aio.UnaryUnaryCall[Any, Any]):
+class _UnaryResponse(Call):
+    """A call to await for its one response; as often as wanted."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._await_response()
+
+
+class _StreamResponse(Call):
+    """A call whose responses are iterated over, or read one by one."""
+
+    _iterates: bool | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        self._choose_response_style(True)
+        return _core.ResponseIterator(self)
+
+    async def read(self) -> Any:
+        """The next response, or grpc.aio.EOF after the last one.
+
+        Raises:
+          AioRpcError: the call ended with another status than OK.
+          asyncio.CancelledError: it was cancelled on this side.
+          UsageError: the call is iterated over.
+        """
+        if not self.done():
+            self._choose_response_style(False)
+        return await self._next_response()
+
+    def _choose_response_style(self, iterates: bool) -> None:
+        if self._iterates is None:
+            self._iterates = iterates
+        elif self._iterates is not iterates:
+            raise self.usage_error(_MIXED_STYLES)
+
+    async def wait_for_connection(self) -> None:
+        """Waits until the request went out on a connection.
+
+        Raises:
+          AioRpcError: the call failed.
+        """
+        await self._wait_for_connection()
+
+
+class _StreamRequest(Call):
+    """A call whose requests come from an iterator, or are written one by one."""
+
+    _sender: asyncio.Task[None] | None = None
+
+    def __del__(self) -> None:
+        sender = self._sender
+        if sender is not None and not sender.done():
+            # The garbage collector may run on any thread, and after the loop's end.
+            with contextlib.suppress(RuntimeError):
+                self._event_loop.call_soon_threadsafe(sender.cancel)
+
+    def _send_from(self, requests: AsyncIterable[Any] | Iterable[Any] | None) -> None:
+        """Starts to send what an iterator yields, if there is one."""
+        if requests is None:
+            return
+        # The task must not keep the call alive: a call that nobody holds any more ends,
+        # and the task ends with it.
+        self._sender = self._event_loop.create_task(_send_requests(weakref.ref(self), requests))
+        self.add_done_callback(_StreamRequest._stop_sending)
+
+    def _stop_sending(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+
+    async def write(self, request: Any) -> None:
+        """Sends a request. Returns when the next one may be written.
+
+        Raises:
+          AioRpcError: the call ended with another status than OK.
+          asyncio.CancelledError: it was cancelled on this side.
+          asyncio.InvalidStateError: it is over, or done_writing() was called.
+          UsageError: the requests come from an iterator.
+        """
+        if self._sender is not None:
+            raise self.usage_error(_MIXED_STYLES)
+        await self._write(request)
+
+    async def done_writing(self) -> None:
+        """Says that no request follows. Idempotent.
+
+        Raises:
+          UsageError: the requests come from an iterator.
+        """
+        if self._sender is not None:
+            raise self.usage_error(_MIXED_STYLES)
+        self._half_close()
+
+    async def wait_for_connection(self) -> None:
+        """Waits until the call's metadata went out on a connection.
+
+        Raises:
+          AioRpcError: the call failed.
+        """
+        await self._wait_for_connection()
+
+
+async def _send_requests(
+    reference: weakref.ref[_StreamRequest], requests: AsyncIterable[Any] | Iterable[Any]
+) -> None:
+    """Sends what an iterator yields. Ends the call when the iterator fails."""
+
+    def push(request: Any) -> Awaitable[bool] | None:
+        call = reference()
+        return _nothing() if call is None else call._push(request)
+
+    try:
+        if isinstance(requests, AsyncIterable):
+            async for request in requests:
+                wait = push(request)
+                if wait is not None and not await wait:
+                    return
+        else:
+            for request in requests:
+                wait = push(request)
+                if wait is not None and not await wait:
+                    return
+    except asyncio.CancelledError:
+        _cancel(reference)
+        raise
+    except Exception as error:
+        _log.debug("Client request_iterator raised exception: %r", error)
+        _cancel(reference)
+    else:
+        call = reference()
+        if call is not None:
+            call._half_close()
+
+
+async def _nothing() -> bool:
+    return False
+
+
+def _cancel(reference: weakref.ref[_StreamRequest]) -> None:
+    call = reference()
+    if call is not None:
+        call.cancel()
+
+
+class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
     """One request, one response. Await it for the response; as often as wanted.
 
     Raises, when awaited:
@@ -88,3 +232,28 @@ class UnaryUnaryCall(Call, grpc.aio.UnaryUnaryCall[Any, Any]):
       asyncio.CancelledError: it was cancelled on this side. Cancelling the task that
         awaits cancels the call.
     """
+
+    async def wait_for_connection(self) -> None:
+        """Waits until the call is over.
+
+        Raises:
+          AioRpcError: the call failed.
+        """
+        await self._wait_for_status()
+        if self._status_number() != 0:
+            raise self._error()
+
+
+class UnaryStreamCall(_StreamResponse, grpc.aio.UnaryStreamCall[Any, Any]):
+    """One request, a stream of responses. Iterate over it, or read()."""
+
+
+class StreamUnaryCall(_StreamRequest, _UnaryResponse, grpc.aio.StreamUnaryCall[Any, Any]):
+    """A stream of requests, one response. Await it for the response.
+
+    See UnaryUnaryCall for what that raises.
+    """
+
+
+class StreamStreamCall(_StreamRequest, _StreamResponse, grpc.aio.StreamStreamCall[Any, Any]):
+    """Streams both ways. Iterate over it or read(); pass an iterator or write()."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc.aio._options import compression_entry
 from uvgrpc.aio._status import status_number
 
 
@@ -29,19 +30,9 @@ class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any])
     metadatum = Metadatum
     abort_error = grpc.aio.AbortError
     usage_error = grpc.aio.UsageError
+    end_of_stream = grpc.aio.EOF
     _status_number_of = staticmethod(status_number)
-
-    async def read(self) -> Any:
-        """Reads a message from the client. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.read() yet")
-
-    async def write(self, message: Any) -> None:
-        """Writes a message to the client. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.write() yet")
-
-    def set_compression(self, compression: grpc.Compression) -> None:
-        """Chooses the compression of this RPC. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.set_compression() yet")
+    _compression_entry = staticmethod(compression_entry)
 
     def peer_identities(self) -> Any:
         """The identities of an authenticated peer. Not implemented yet."""

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
 
-from uvgrpc.aio._call import UnaryUnaryCall
-from uvgrpc.aio._options import COMPRESSION_METADATA_KEY, compression_name
+from uvgrpc.aio._call import Call, StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
+from uvgrpc.aio._options import compression_entry
 
 if TYPE_CHECKING:
     from uvgrpc.aio._channel import Channel
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Serializer = Callable[[Any], bytes]
 Deserializer = Callable[[bytes], Any]
 Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
+Requests = AsyncIterable[Any] | Iterable[Any]
+
+AnyCall = TypeVar("AnyCall", bound=Call)
 
 
 class MultiCallable:
@@ -46,8 +49,45 @@ class MultiCallable:
         self._response_deserializer = response_deserializer
         self._interceptors = interceptors
 
-    def _not_yet(self, what: str) -> NotImplementedError:
-        return NotImplementedError(f"uvgrpc does not support {what} yet ({self._method.decode()})")
+    # Whether there is a stream of requests, and of responses.
+    _request_streaming = False
+    _response_streaming = False
+
+    def _start(
+        self,
+        call: AnyCall,
+        request: Any,
+        timeout: float | None,
+        metadata: Metadata | None,
+        credentials: grpc.CallCredentials | None,
+        wait_for_ready: bool | None,
+        compression: grpc.Compression | None,
+    ) -> AnyCall:
+        """Starts `call`, which was just made.
+
+        Args:
+          request: the request, unless there is a stream of them.
+
+        Raises: see the multi-callables.
+        """
+        core = self._channel._bound()
+        if credentials is not None:
+            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+        if compression:
+            metadata = (*(metadata or ()), compression_entry(compression))
+        call._start(
+            core,
+            self._method,
+            self._request_streaming,
+            self._response_streaming,
+            request,
+            self._request_serializer,
+            self._response_deserializer,
+            timeout,
+            metadata,
+            wait_for_ready,
+        )
+        return call
 
 
 class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
@@ -72,7 +112,7 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
           credentials: not for an insecure channel.
           wait_for_ready: True to wait for a connection rather than fail at once when
             there is none.
-          compression: how the request is compressed.
+          compression: how requests are compressed.
 
         Returns:
           The call. Dropping it cancels the RPC.
@@ -81,46 +121,80 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
           UsageError: the channel is closed, or `credentials` were given.
           TypeError: metadata is not made of pairs of the right types.
         """
-        core = self._channel._bound()
-        if self._interceptors:
-            raise self._not_yet("client interceptors")
-        if credentials is not None:
-            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
-        if compression:
-            metadata = (
-                *(metadata or ()),
-                (COMPRESSION_METADATA_KEY, compression_name(compression)),
-            )
-        call = UnaryUnaryCall()
-        call._start(
-            core,
-            self._method,
-            request,
-            self._request_serializer,
-            self._response_deserializer,
-            timeout,
-            metadata,
-            wait_for_ready,
+        return self._start(
+            UnaryUnaryCall(), request, timeout, metadata, credentials, wait_for_ready, compression
         )
-        return call
 
 
 class UnaryStreamMultiCallable(MultiCallable, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
-    """Calls with one request and a stream of responses. Not implemented yet."""
+    """Calls with one request and a stream of responses."""
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._not_yet("unary-stream calls")
+    _response_streaming = True
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> UnaryStreamCall:
+        """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors."""
+        return self._start(
+            UnaryStreamCall(), request, timeout, metadata, credentials, wait_for_ready, compression
+        )
 
 
 class StreamUnaryMultiCallable(MultiCallable, grpc.aio.StreamUnaryMultiCallable[Any, Any]):
-    """Calls with a stream of requests and one response. Not implemented yet."""
+    """Calls with a stream of requests and one response."""
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._not_yet("stream-unary calls")
+    _request_streaming = True
+
+    def __call__(
+        self,
+        request_iterator: Requests | None = None,
+        timeout: float | None = None,
+        metadata: Metadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> StreamUnaryCall:
+        """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
+
+        Args:
+          request_iterator: yields the requests; None to write() them.
+        """
+        call = self._start(
+            StreamUnaryCall(), None, timeout, metadata, credentials, wait_for_ready, compression
+        )
+        call._send_from(request_iterator)
+        return call
 
 
 class StreamStreamMultiCallable(MultiCallable, grpc.aio.StreamStreamMultiCallable[Any, Any]):
-    """Calls with streams both ways. Not implemented yet."""
+    """Calls with streams both ways."""
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._not_yet("stream-stream calls")
+    _request_streaming = True
+    _response_streaming = True
+
+    def __call__(
+        self,
+        request_iterator: Requests | None = None,
+        timeout: float | None = None,
+        metadata: Metadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> StreamStreamCall:
+        """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
+
+        Args:
+          request_iterator: yields the requests; None to write() them.
+        """
+        call = self._start(
+            StreamStreamCall(), None, timeout, metadata, credentials, wait_for_ready, compression
+        )
+        call._send_from(request_iterator)
+        return call

@@ -11,8 +11,8 @@ import grpc
 
 Options = tuple[tuple[str, Any], ...]
 
-# The request header by which core is told of a call's compression; core removes it.
-COMPRESSION_METADATA_KEY = "grpc-internal-encoding-request"
+# The header by which core is told of a call's compression; core removes it.
+_COMPRESSION_METADATA_KEY = "grpc-internal-encoding-request"
 _DEFAULT_COMPRESSION = "grpc.default_compression_algorithm"
 _ALGORITHM_NAMES = {
     grpc.Compression.NoCompression: "identity",
@@ -31,13 +31,13 @@ def with_compression(
     return result
 
 
-def compression_name(compression: grpc.Compression) -> str:
-    """The name of an algorithm on the wire.
+def compression_entry(compression: grpc.Compression) -> tuple[str, str]:
+    """What asks, in a call's initial metadata, for an algorithm.
 
     Raises:
-      ValueError: it is not a member of grpc.Compression.
+      ValueError: `compression` is not a member of grpc.Compression.
     """
     try:
-        return _ALGORITHM_NAMES[grpc.Compression(compression)]
+        return _COMPRESSION_METADATA_KEY, _ALGORITHM_NAMES[grpc.Compression(compression)]
     except (ValueError, KeyError):
         raise ValueError(f"not a grpc.Compression: {compression!r}") from None

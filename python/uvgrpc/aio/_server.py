@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
+from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._options import with_compression
 
@@ -54,20 +56,21 @@ class Server(grpc.aio.Server):
         maximum_concurrent_rpcs: int | None,
         compression: grpc.Compression | None,
     ) -> None:
-        if interceptors:
-            raise NotImplementedError("uvgrpc does not support server interceptors yet")
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
+        find_handler = _HandlerFinder(self._registered, self._generic_handlers)
         self._core = _core.Server(
             core_loop(event_loop),
             event_loop,
             with_compression(options, compression),
             ServicerContext,
-            _HandlerFinder(self._registered, self._generic_handlers),
+            find_handler,
+            _Interception(tuple(interceptors), find_handler) if interceptors else None,
+            functools.partial(run_blocking, thread_pool),
             maximum_concurrent_rpcs,
         )
         self.add_generic_rpc_handlers(generic_handlers or ())
@@ -178,15 +181,37 @@ class _HandlerFinder:
         self._generic_handlers = generic_handlers
 
     def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
-        registered = self._registered.get(path)
+        return self.find(HandlerCallDetails(path, metadata))
+
+    def find(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler for `details`, which an interceptor may have made."""
+        registered = self._registered.get(details.method)
         if registered is not None:
             return registered
-        details = HandlerCallDetails(path, metadata)
         for generic in self._generic_handlers:
             handler = generic.service(details)
             if handler is not None:
                 return handler
         return None
+
+
+class _Interception:
+    """Asks the interceptors, the first one outermost, and then the handlers."""
+
+    def __init__(self, interceptors: tuple[grpc.aio.ServerInterceptor, ...], finder: _HandlerFinder) -> None:
+        self._interceptors = interceptors
+        self._finder = finder
+
+    async def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
+        return await self._ask(0, HandlerCallDetails(path, metadata))
+
+    async def _ask(
+        self, index: int, details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        if index == len(self._interceptors):
+            return self._finder.find(details)
+        continuation = functools.partial(self._ask, index + 1)
+        return await self._interceptors[index].intercept_service(continuation, details)
 
 
 def server(

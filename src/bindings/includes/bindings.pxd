@@ -84,27 +84,52 @@ cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
         void WatchConnectivity(grpc_connectivity_state, PyObject*)
 
 
+cdef extern from "src/bindings/incoming_messages.h" namespace "uvgrpc":
+    cdef cppclass CIncomingMessages "uvgrpc::IncomingMessages":
+        bool has_message() const
+        bool at_end() const
+        grpc_byte_buffer* Take()
+        void Wait(PyObject*)
+
+
+cdef extern from "src/bindings/outgoing_messages.h" namespace "uvgrpc":
+    cdef cppclass COutgoingMessages "uvgrpc::OutgoingMessages":
+        void Push(grpc_slice, uint32_t)
+        void NoteActivity()
+        bool failed() const
+        bool MustWait() const
+        void Wait(PyObject*)
+
+
 cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
     cdef cppclass CClientCallArguments "uvgrpc::ClientCall::Arguments":
         void* method
         gpr_timespec deadline
         uint32_t initial_metadata_flags
+        bool request_streaming
+        bool response_streaming
         grpc_slice request
 
     cdef cppclass CClientCall "uvgrpc::ClientCall":
         @staticmethod
-        CClientCall* NewUnary(shared_ptr[CChannel], const CClientCallArguments&)
+        CClientCall* New(shared_ptr[CChannel], const CClientCallArguments&)
         COutgoingMetadata* outgoing_metadata()
+        COutgoingMessages* outgoing()
+        void HalfClose()
+        CIncomingMessages* incoming()
         void Cancel(const char*)
         void Abandon()
         void set_owner(PyObject*)
+        bool has_status() const
+        bool is_connected() const
+        bool has_initial_metadata() const
+        void set_wants_progress()
         grpc_status_code code() const
         const grpc_slice& details() const
         const char* error_string() const
         const grpc_metadata_array& initial_metadata() const
         const grpc_metadata_array& trailing_metadata() const
         grpc_byte_buffer* response() const
-        string Peer() const
 
 
 cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
@@ -112,9 +137,6 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         grpc_status_code code
         string details
         COutgoingMetadata trailing_metadata
-        bool has_message
-        grpc_slice message
-        uint32_t message_flags
 
     cdef cppclass CServerCall "uvgrpc::ServerCall":
         void Ref()
@@ -123,10 +145,10 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         const grpc_slice& generic_path() const
         gpr_timespec deadline() const
         const grpc_metadata_array& request_metadata() const
-        grpc_byte_buffer* request() const
-        void ReceiveMessage(PyObject*)
+        CIncomingMessages* incoming()
+        COutgoingMessages* outgoing()
         COutgoingMetadata* initial_metadata()
-        void SendInitialMetadata(PyObject*)
+        void SendInitialMetadata()
         CReply* reply()
         void SendReply()
         void set_wants_close()
@@ -154,5 +176,6 @@ cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
         void (*on_server_call_closed)(PyObject*) noexcept
         void (*on_server_shutdown)(PyObject*) noexcept
         void (*on_client_call_done)(PyObject*) noexcept
+        void (*on_client_call_progress)(PyObject*) noexcept
         void (*resolve)(PyObject*, bool) noexcept
     CPythonHooks g_python

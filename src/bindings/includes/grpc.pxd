@@ -40,3 +40,7 @@ cdef extern from "grpc/grpc.h" nogil:
     uint32_t GRPC_WRITE_NO_COMPRESS
 
     const char* grpc_version_string()
+
+
+cdef extern from "grpc/byte_buffer.h" nogil:
+    void grpc_byte_buffer_destroy(grpc_byte_buffer*)

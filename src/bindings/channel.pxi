@@ -1,0 +1,50 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+# Part of _core.pyx: channels.
+
+
+cdef class Channel:
+    """A channel of core's. The event loop is the one that `loop` was made for."""
+
+    cdef shared_ptr[CChannel] _channel
+    cdef Loop _loop
+    cdef readonly object event_loop
+    cdef dict _methods
+
+    def __init__(self, Loop loop, event_loop, str target, options):
+        cdef CChannelArgs args
+        _fill_args(&args, options)
+        self._loop = loop
+        self.event_loop = event_loop
+        self._methods = {}
+        self._channel = CChannel.NewInsecure(loop._context, target.encode(), &args)
+
+    @property
+    def is_closed(self):
+        return self._channel.get().is_closed()
+
+    def close(self):
+        """Destroys core's channel; watches resolve. Idempotent."""
+        self._methods = {}
+        self._channel.get().Close()
+
+    def check_connectivity(self, cbool try_to_connect):
+        return <int>self._channel.get().CheckConnectivity(try_to_connect)
+
+    def watch_connectivity(self, int last):
+        """A future that resolves with True when the state is no longer `last`."""
+        future = Future(loop=self.event_loop)
+        self._channel.get().WatchConnectivity(<grpc_connectivity_state>last, <PyObject*>future)
+        return future
+
+    def active_calls(self):
+        """The ClientCall objects of this channel that are not over."""
+        cdef vector[PyObject*] owners = self._channel.get().CallOwners()
+        return [<object>owners[i] for i in range(owners.size())]
+
+    cdef void* _method(self, bytes method) except NULL:
+        handle = self._methods.get(method)
+        if handle is None:
+            handle = <size_t>self._channel.get().RegisterMethod(<string>method)
+            self._methods[method] = handle
+        return <void*><size_t>handle

@@ -1,0 +1,420 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+# Part of _core.pyx: the calls that this process makes.
+
+
+cdef class ClientCall:
+    """An RPC that this process makes, of any arity.
+
+    Starts with the other work of its loop turn. Subclasses give it grpc.aio's
+    interface; `_error()` makes the exception for a bad status, `usage_error` and
+    `end_of_stream` are grpc.aio's objects of these names.
+    """
+
+    cdef CClientCall* _call
+    cdef Channel _channel
+    cdef readonly object _event_loop
+    cdef object _serializer
+    cdef object _deserializer
+    cdef object _response
+    cdef gpr_timespec _deadline
+    cdef list _waiters
+    cdef list _progress_waiters
+    cdef list _callbacks
+    cdef bint _response_streaming
+    cdef bint _done
+    cdef bint _cancelled_locally
+    cdef bint _half_closed
+    cdef bint _at_end
+    cdef bint _iterated
+    cdef int _code
+    cdef object _details
+    cdef object _debug_error_string
+    cdef object __weakref__
+
+    def __dealloc__(self):
+        if self._call != NULL:
+            self._call.Abandon()
+
+    def _start(
+        self,
+        Channel channel,
+        bytes method,
+        cbool request_streaming,
+        cbool response_streaming,
+        request,
+        serializer,
+        deserializer,
+        timeout,
+        metadata,
+        wait_for_ready,
+    ):
+        """Starts the call. To be called once, right after construction.
+
+        `request` is that of an arity without a stream of requests. One that cannot be
+        serialized ends the call with INTERNAL, and nothing is sent. Raises TypeError
+        for metadata that is not made of pairs.
+        """
+        cdef CClientCallArguments arguments
+        self._channel = channel
+        self._event_loop = channel.event_loop
+        self._serializer = serializer
+        self._deserializer = deserializer
+        self._response_streaming = response_streaming
+        self._deadline = arguments.deadline = _deadline_after(timeout)
+        if not request_streaming:
+            data = self._serialized(request)
+            if data is None:
+                return
+        arguments.method = channel._method(method)
+        arguments.initial_metadata_flags = 0
+        if wait_for_ready is not None:
+            arguments.initial_metadata_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET
+            if wait_for_ready:
+                arguments.initial_metadata_flags |= GRPC_INITIAL_METADATA_WAIT_FOR_READY
+        arguments.request_streaming = request_streaming
+        arguments.response_streaming = response_streaming
+        if not request_streaming:
+            arguments.request = CSliceFromBytes(channel._loop._context.get(), data)
+        self._call = CClientCall.New(channel._channel, arguments)
+        if metadata:
+            try:
+                self._call.outgoing_metadata().Assign(metadata)
+            except BaseException:
+                self._call.Cancel(b"invalid metadata")
+                raise
+        self._call.set_owner(<PyObject*>self)
+
+    cdef object _serialized(self, request):
+        """A request as bytes; None when it cannot be, which ends the call."""
+        if self._serializer is not None:
+            try:
+                request = self._serializer(request)
+            except Exception as error:
+                _log.exception("Exception serializing request!")
+                self._fail("Exception serializing request!", error)
+                return None
+        _check_bytes(request, "request")
+        return request
+
+    # ---- the status
+
+    cdef _fail(self, str details, error):
+        """Ends the call for a fault on this side of it."""
+        self._at_end = True
+        if self._call != NULL:
+            self._call.Cancel(details.encode())
+        self._finish(_INTERNAL, details, repr(error))
+
+    cdef _finish(self, int code, details, debug_error_string):
+        """Takes the final status and tells everybody who waits for it."""
+        self._done = True
+        self._code = code
+        self._details = details
+        self._debug_error_string = debug_error_string
+        waiters = self._waiters
+        if waiters is not None:
+            self._waiters = None
+            for future in waiters:
+                if not future.done():
+                    future.set_result(None)
+        self._wake_progress_waiters()
+        callbacks = self._callbacks
+        if callbacks is not None:
+            self._callbacks = None
+            for callback in callbacks:
+                self._run_callback(callback)
+
+    cdef _run_callback(self, callback):
+        try:
+            callback(self)
+        except Exception as error:
+            self._event_loop.call_exception_handler(
+                {"message": "Exception in a done callback of a call", "exception": error}
+            )
+
+    cdef _wake_progress_waiters(self):
+        waiters = self._progress_waiters
+        if waiters is not None:
+            self._progress_waiters = None
+            for future in waiters:
+                if not future.done():
+                    future.set_result(None)
+
+    cdef _finish_from_core(self):
+        if self._done:
+            return
+        cdef int code = <int>self._call.code()
+        cdef const char* error = self._call.error_string()
+        debug = None if error == NULL else (<bytes>error).decode(errors="replace")
+        details = "" if code == _OK else CStrFromSlice(self._call.details())
+        if code == _OK and not self._response_streaming:
+            try:
+                self._response = self._take_response()
+            except Exception as problem:
+                _log.exception("Exception deserializing response!")
+                code = _INTERNAL
+                details = "Exception deserializing response!"
+                debug = repr(problem)
+        self._finish(code, details, debug)
+
+    cdef _take_response(self):
+        cdef grpc_byte_buffer* message = self._call.response()
+        if message == NULL:
+            raise ValueError("the server ended the call with OK and sent no message")
+        data = CBytesFromByteBuffer(message)
+        return data if self._deserializer is None else self._deserializer(data)
+
+    def _await_response(self):
+        """What __await__ of a call with a single response does."""
+        if not self._done:
+            try:
+                yield from self._status_future()
+            except CancelledError:
+                # The task that waits was cancelled: so is what it waits for.
+                self.cancel()
+                raise
+        self._raise_for_status()
+        return self._response
+
+    cdef _raise_for_status(self):
+        """Raises what the final status stands for, if it is not OK."""
+        if self._cancelled_locally:
+            raise CancelledError()
+        if self._code != _OK:
+            raise self._error()
+
+    def _error(self):
+        raise NotImplementedError
+
+    def _status_future(self):
+        """A future that resolves when the status is known."""
+        future = Future(loop=self._event_loop)
+        if self._done:
+            future.set_result(None)
+        elif self._waiters is None:
+            self._waiters = [future]
+        else:
+            self._waiters.append(future)
+        return future
+
+    async def _wait_for_initial_metadata(self):
+        while not (self._done or self._call.has_initial_metadata()):
+            await self._progress_future()
+
+    async def _wait_for_connection(self):
+        """Waits until the call is connected, and raises if it failed."""
+        while not (self._done or self._call.is_connected()):
+            await self._progress_future()
+        if self._done:
+            self._raise_for_status()
+
+    cdef object _progress_future(self):
+        self._call.set_wants_progress()
+        future = Future(loop=self._event_loop)
+        if self._progress_waiters is None:
+            self._progress_waiters = []
+        self._progress_waiters.append(future)
+        return future
+
+    # ---- what the application asks for
+
+    def cancel(self):
+        """Ends the call with CANCELLED. Returns False when it was over already."""
+        if self._done:
+            return False
+        self._cancelled_locally = True
+        self._at_end = True
+        if self._call != NULL:
+            self._call.Cancel(b"Locally cancelled by application!")
+        self._finish(_CANCELLED, "Locally cancelled by application!", None)
+        return True
+
+    def cancelled(self):
+        return self._done and self._code == _CANCELLED
+
+    def done(self):
+        return self._done
+
+    def add_done_callback(self, callback):
+        """Calls `callback(call)` once the status is known; at once if it is."""
+        if self._done:
+            self._run_callback(callback)
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    def time_remaining(self):
+        return _time_remaining(self._deadline)
+
+    # ---- a stream of responses
+
+    def _next_response(self):
+        """An awaitable of the next response, or of EOF, or that raises the status."""
+        if not self._at_end and self._call.incoming().has_message():
+            return _ready(self._take_message())
+        return self._wait_for_response()
+
+    async def _wait_for_response(self):
+        if self._call != NULL:
+            self._call.outgoing().NoteActivity()
+        while not self._at_end:
+            if self._call.incoming().has_message():
+                return self._take_message()
+            if self._call.incoming().at_end():
+                self._at_end = True
+                break
+            if self._done and self._code != _OK:
+                break
+            try:
+                await _wait_for_message(self._call.incoming(), self._event_loop)
+            except CancelledError:
+                self.cancel()
+                raise
+        if not self._done:
+            try:
+                await self._status_future()
+            except CancelledError:
+                self.cancel()
+                raise
+        self._raise_for_status()
+        return self.end_of_stream
+
+    cdef _take_message(self):
+        message = _take_bytes(self._call.incoming())
+        if self._deserializer is not None:
+            try:
+                message = self._deserializer(message)
+            except Exception as error:
+                _log.exception("Exception deserializing response!")
+                self._fail("Exception deserializing response!", error)
+                raise self._error() from error
+        # The last one lets the status out.
+        if not self._done and self._call.has_status():
+            self._finish_from_core()
+        return message
+
+    # ---- a stream of requests
+
+    async def _write(self, request):
+        """Sends a request; returns when the next one may be written."""
+        cdef COutgoingMessages* outgoing
+        if self._done:
+            raise InvalidStateError("RPC already finished.")
+        if self._half_closed:
+            raise InvalidStateError('RPC is half closed after calling "done_writing".')
+        data = self._serialized(request)
+        if data is None:
+            raise self._error()
+        outgoing = self._call.outgoing()
+        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
+        if not outgoing.MustWait():
+            return
+        try:
+            if await _wait_until_sent(outgoing, self._event_loop):
+                return
+            # The call is over, or about to be.
+            if not self._done:
+                await self._status_future()
+        except CancelledError:
+            self.cancel()
+            raise
+        self._raise_for_status()
+        raise InvalidStateError("RPC already finished.")
+
+    def _push(self, request):
+        """As _write, but returns what to await instead, and does not hold the call.
+
+        The result is None when there is nothing to wait for, else a future of whether
+        the call goes on.
+        """
+        cdef COutgoingMessages* outgoing
+        if self._done:
+            return _ready(False)
+        data = self._serialized(request)
+        if data is None:
+            return _ready(False)
+        outgoing = self._call.outgoing()
+        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
+        return _wait_until_sent(outgoing, self._event_loop) if outgoing.MustWait() else None
+
+    def _half_close(self):
+        """Says that no request follows. Idempotent."""
+        if self._done or self._half_closed:
+            return
+        self._half_closed = True
+        self._call.HalfClose()
+
+    # ---- the outcome; only meaningful once done(), or once it has arrived
+
+    def _status_number(self):
+        return self._code
+
+    def _status_details(self):
+        return self._details
+
+    def _status_debug_string(self):
+        return self._debug_error_string
+
+    def _initial_metadata_pairs(self):
+        if self._call == NULL or not self._call.has_initial_metadata():
+            return ()
+        return CMetadataToTuple(self._call.initial_metadata(), NULL)
+
+    def _trailing_metadata_pairs(self):
+        if self._call == NULL or self._cancelled_locally or not self._call.has_status():
+            return ()
+        return CMetadataToTuple(self._call.trailing_metadata(), NULL)
+
+
+cdef class ResponseIterator:
+    """Iterates over the responses of a call; several may take turns."""
+
+    cdef ClientCall _call
+
+    def __init__(self, ClientCall call):
+        self._call = call
+
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        call = self._call
+        if call is not None and not call._at_end and call._call.incoming().has_message():
+            return _ready(call._take_message())
+        return self._wait()
+
+    async def _wait(self):
+        call = self._call
+        if call is None or call._iterated:
+            raise StopAsyncIteration
+        try:
+            response = await call._wait_for_response()
+        except BaseException:
+            call._iterated = True
+            raise
+        if response is call.end_of_stream:
+            call._iterated = True
+            raise StopAsyncIteration
+        return response
+
+    async def aclose(self):
+        """Ends the iteration, not the call."""
+        self._call = None
+
+
+cdef void _on_client_call_done(PyObject* owner) noexcept:
+    call = <ClientCall>owner
+    try:
+        call._finish_from_core()
+    except BaseException:
+        _log.exception("finishing a client call")
+
+
+cdef void _on_client_call_progress(PyObject* owner) noexcept:
+    call = <ClientCall>owner
+    try:
+        call._wake_progress_waiters()
+    except BaseException:
+        _log.exception("telling of a client call's progress")

@@ -1,0 +1,103 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/bindings/outgoing_messages.h"
+
+#include <grpc/byte_buffer.h>
+#include <grpc/slice.h>
+
+#include <utility>
+
+#include "src/bindings/call.h"
+#include "src/bindings/python_hooks.h"
+
+namespace uvgrpc {
+namespace {
+
+// What may gather before a writer must wait.
+constexpr size_t kMaxMessages = 64;
+constexpr size_t kMaxBytes = 32 * 1024;
+// A writer that stays away for longer without letting the loop turn blocks it.
+constexpr std::chrono::milliseconds kLongPause{1};
+
+}  // namespace
+
+OutgoingMessages::~OutgoingMessages() {
+  Fail();
+  ReleaseStarted();
+}
+
+void OutgoingMessages::Push(grpc_slice message, uint32_t flags) {
+  if (failed_) {
+    grpc_slice_unref(message);
+    return;
+  }
+  // The first message is waited for in any case.
+  if (first_is_through_) {
+    NoteActivity();
+    last_turn_ = call_->context()->turn();
+    last_push_ = Clock::now();
+  }
+  bytes_ += GRPC_SLICE_LENGTH(message);
+  queue_.Push(Message{message, flags});
+  call_->Collect();
+}
+
+void OutgoingMessages::NoteActivity() {
+  // In a later turn, what was pushed has left.
+  if (blocks_loop_ || queue_.empty() ||
+      call_->context()->turn() != last_turn_) {
+    return;
+  }
+  blocks_loop_ = Clock::now() - last_push_ > kLongPause;
+}
+
+bool OutgoingMessages::MustWait() const {
+  return failed_ || !first_is_through_ || blocks_loop_ || bytes_ > kMaxBytes ||
+         queue_.size() > kMaxMessages;
+}
+
+void OutgoingMessages::Wait(PyObject* future) {
+  waiters_.push_back(PyRef::Borrow(future));
+  if (failed_ || empty()) call_->WakeLater();
+}
+
+size_t OutgoingMessages::AddOp(grpc_op* op) {
+  if (queue_.empty()) return 0;
+  Message message = queue_.Pop();
+  bytes_ -= GRPC_SLICE_LENGTH(message.slice);
+  buffer_ = grpc_raw_byte_buffer_create(&message.slice, 1);
+  grpc_slice_unref(message.slice);
+  // With more behind it the transport may wait, and write all at once.
+  if (!queue_.empty()) message.flags |= GRPC_WRITE_BUFFER_HINT;
+  op->op = GRPC_OP_SEND_MESSAGE;
+  op->flags = message.flags;
+  op->data.send_message.send_message = buffer_;
+  started_ = true;
+  return 1;
+}
+
+void OutgoingMessages::ReleaseStarted() {
+  grpc_byte_buffer_destroy(std::exchange(buffer_, nullptr));
+}
+
+bool OutgoingMessages::Finish(bool ok) {
+  if (std::exchange(started_, false)) first_is_through_ = true;
+  if (!ok) Fail();
+  return !waiters_.empty() && (failed_ || empty());
+}
+
+void OutgoingMessages::Fail() {
+  failed_ = true;
+  while (!queue_.empty()) grpc_slice_unref(queue_.Pop().slice);
+  bytes_ = 0;
+}
+
+void OutgoingMessages::WakeWaiters() {
+  if (!failed_ && !empty()) return;
+  for (const PyRef& future : std::exchange(waiters_, {})) {
+    g_python.resolve(future.get(), !failed_);
+  }
+}
+
+}  // namespace uvgrpc
