@@ -145,6 +145,7 @@ def stub_on(channel: Any) -> Any:
 __all__ = (
     "EVERY_ARITY",
     "SERVICE",
+    "STOCK",
     "Book",
     "FindRequest",
     "Library",
