@@ -69,7 +69,8 @@ async def main():
         port = int(target.split(":")[1])
 
         top = await channel_to(stub, target)
-        assert (await stub.GetChannel(pb.GetChannelRequest(channel_id=top.ref.channel_id))).channel.ref == top.ref
+        request = pb.GetChannelRequest(channel_id=top.ref.channel_id)
+        assert (await stub.GetChannel(request)).channel.ref == top.ref
         assert top.data.state.state == pb.ChannelConnectivityState.READY
         # The library's five, and the questions to channelz itself.
         assert top.data.calls_started >= 6, top
@@ -85,7 +86,8 @@ async def main():
         assert connection.data.messages_sent >= 6
 
         server = await server_on(stub, target)
-        assert (await stub.GetServer(pb.GetServerRequest(server_id=server.ref.server_id))).server.ref == server.ref
+        request = pb.GetServerRequest(server_id=server.ref.server_id)
+        assert (await stub.GetServer(request)).server.ref == server.ref
         assert server.data.calls_started >= 6
         (ref,) = server.listen_socket
         listening = (await stub.GetSocket(pb.GetSocketRequest(socket_id=ref.socket_id))).socket
