@@ -45,7 +45,8 @@ def installed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def child_path() -> str:
     """PYTHONPATH of a process that imports what the tests of this directory do."""
-    return os.pathsep.join([str(HERE), str(GENERATED), str(support.HERE)])
+    inherited = filter(None, [os.environ.get("PYTHONPATH")])
+    return os.pathsep.join([str(HERE), str(GENERATED), str(support.HERE), *inherited])
 
 
 Program = Callable[[str], support.Outcome]
