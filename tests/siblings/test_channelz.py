@@ -306,6 +306,57 @@ def test_what_is_left_of_a_closed_loop(program: Program) -> None:
     assert program(_SETUP + _CLOSED_LOOP).result == [True, True, [0, 0]]
 
 
+_LOOPS_COME_AND_GO = """
+from grpc._cython import cygrpc
+
+install()
+over = threading.Event()
+kept = []
+
+def ask():
+    questions = 0
+    while not over.is_set():
+        for server in json.loads(cygrpc.channelz_get_servers(0))["server"]:
+            with contextlib.suppress(ValueError):  # gone meanwhile
+                number = int(server["ref"]["serverId"])
+                for ref in json.loads(cygrpc.channelz_get_server_sockets(number, 0, 0))["socketRef"]:
+                    cygrpc.channelz_get_socket(int(ref["socketId"]))
+        for channel in json.loads(cygrpc.channelz_get_top_channels(0))["channel"]:
+            for ref in channel["subchannelRef"]:
+                with contextlib.suppress(ValueError):
+                    cygrpc.channelz_get_subchannel(int(ref["subchannelId"]))
+        questions += 1
+    return questions
+
+async def tidy():
+    async with calling() as channel:
+        assert await every_arity(stub_on(channel)) == EVERY_ARITY
+
+async def untidy():
+    server = grpc.aio.server()
+    library_pb2_grpc.add_LibraryServicer_to_server(Library(), server)
+    target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    channel = grpc.aio.insecure_channel(target)
+    assert await every_arity(stub_on(channel)) == EVERY_ARITY
+    kept.append((server, channel))
+
+with ThreadPoolExecutor(2) as pool:
+    asking = [pool.submit(ask) for _ in range(2)]
+    for number in range(60):
+        uvloop.run(tidy() if number % 2 else untidy())
+        if number % 10 == 9:
+            kept.clear()
+    over.set()
+    print(json.dumps(min(answer.result() for answer in asking) > 0))
+"""
+
+
+@pytest.mark.uvgrpc_only
+def test_questions_while_loops_come_and_go(program: Program) -> None:
+    assert program(_SETUP + _LOOPS_COME_AND_GO).result is True
+
+
 _TAKEN_OUT = """
 from grpc._cython import cygrpc
 names = [name for name in dir(cygrpc) if name.startswith("channelz_get_")] + ["dump_xds_configs"]
