@@ -88,17 +88,17 @@ def chosen_peers(scenario: Scenario, wanted: list[str] | None) -> list[Peer]:
     return [peers.peer_named(name) for name in names]
 
 
-def find_interpreters(
+def find_runners(
     scenarios: list[Scenario], wanted: list[str] | None
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Interpreters by peer, and reasons by peer that has none."""
-    found: dict[str, str] = {}
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """What starts each peer, and for each that cannot be started the reason."""
+    found: dict[str, list[str]] = {}
     missing: dict[str, str] = {}
     for peer in {
         peer.name: peer for scenario in scenarios for peer in chosen_peers(scenario, wanted)
     }.values():
         try:
-            found[peer.name] = peers.interpreter(peer)
+            found[peer.name] = peers.runner(peer)
         except NotHere as reason:
             missing[peer.name] = str(reason)
     return found, missing
@@ -142,7 +142,7 @@ def main() -> int:
     scenarios = load_scenarios(arguments.scenarios)
     for tool in ("h2load", "strace"):
         tools.need(tool)
-    interpreters, missing = find_interpreters(scenarios, arguments.peers)
+    runners, missing = find_runners(scenarios, arguments.peers)
     run: Run = {
         "schema": results.SCHEMA,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
@@ -163,7 +163,7 @@ def main() -> int:
             canned=tools.build_canned(),
             stubs=tools.generate_stubs(),
             scratch=Path(scratch),
-            interpreters=interpreters,
+            runners=runners,
         )
         for scenario in scenarios:
             chosen = chosen_peers(scenario, arguments.peers)

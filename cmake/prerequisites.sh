@@ -32,6 +32,8 @@ if [ "${1:-}" = test ]; then
   # the smoke test of the benchmarks
   need nghttp2-client command -v h2load
   need strace command -v strace
+  # the interoperability tests
+  need golang-go command -v go
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -1,6 +1,6 @@
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The peers, and for each an interpreter with the packages that its requirements pin.
+"""The peers, and for each a compiled program or an interpreter with the packages it is pinned to.
 
 requirements/NAME.in names what a peer is made of; NAME.txt, compiled from it, everything that
 comes along, with hashes.
@@ -32,6 +32,7 @@ class Peer:
     program: str
     requirements: str
     subject: bool = False  # the project itself: taken from the running interpreter
+    compiled: bool = False  # the program is a folder with a CMakeLists.txt, which makes a server only
 
 
 PEERS = (
@@ -41,6 +42,7 @@ PEERS = (
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
+    Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled=True),
 )
 SUBJECT = PEERS[0]
 BASELINE = PEERS[1]
@@ -51,6 +53,30 @@ def peer_named(name: str) -> Peer:
         if peer.name == name:
             return peer
     raise BenchError(f"no peer {name!r}; there are: {', '.join(peer.name for peer in PEERS)}")
+
+
+def runner(peer: Peer) -> list[str]:
+    """What the peer's command line begins with; builds or installs what it has to."""
+    if peer.compiled:
+        return [build(peer)]
+    return [interpreter(peer), str(PROGRAMS / peer.program)]
+
+
+def build(peer: Peer) -> str:
+    """The compiled program, made by the distribution's compiler and libraries."""
+    folder = BUILD / peer.program
+    for command in (
+        ["cmake", "-S", str(PROGRAMS / peer.program), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"],
+        ["cmake", "--build", str(folder)],
+    ):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
+        except FileNotFoundError:
+            raise NotHere("cmake is not in PATH") from None
+        if done.returncode != 0:
+            print((done.stderr or done.stdout).strip()[-2000:], file=sys.stderr, flush=True)
+            raise NotHere(f"peers/{peer.program} does not build; README.md names the packages that it needs")
+    return str(folder / peer.program)
 
 
 def interpreter(peer: Peer) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.child import Child, ask
-from harness.peers import PROGRAMS, Peer
+from harness.peers import Peer
 from harness.tools import Canned, H2Load, Load
 from harness.usage import Usage, usage
 
@@ -52,7 +52,7 @@ class Bench:
     canned: Path
     stubs: Path
     scratch: Path
-    interpreters: dict[str, str] = field(default_factory=dict)
+    runners: dict[str, list[str]] = field(default_factory=dict)  # what starts each peer
 
     @contextmanager
     def server(self, peer: Peer, service: str) -> Iterator[Server]:
@@ -93,7 +93,7 @@ class Bench:
         return Child(command, self.load_core, self._environment())
 
     def _command(self, peer: Peer, *arguments: str) -> list[str]:
-        return [self.interpreters[peer.name], str(PROGRAMS / peer.program), *arguments]
+        return [*self.runners[peer.name], *arguments]
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (str(self.stubs), os.environ.get("PYTHONPATH"))))
@@ -163,6 +163,7 @@ class Scenario:
 
 
 ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
+SERVER_PEERS = (*ALL_PEERS, "grpcpp")
 AIO_PEERS = ("uvgrpc", "aio-uvloop")
 SERVER_METRICS = (
     Metric("rate", "per second", 0, ratio=True),

@@ -236,7 +236,7 @@ bool ClientCall::HandleDone(bool /*ok*/) {
   outgoing_.Fail();
   // Held back, the status is fetched with the last message.
   if (owner() != nullptr && !IsStatusHeld()) return true;
-  if (outgoing_.has_waiters()) WakeLater();
+  if (wants_progress_ || outgoing_.has_waiters()) WakeLater();
   Unref();
   return false;
 }

@@ -66,6 +66,8 @@ class ClientCall final : public Call {
   // before it waits to be read. A failure that need not be the server's word
   // does not wait.
   bool has_status() const { return done_ && !IsStatusHeld(); }
+  // Whether it is known.
+  bool is_done() const { return done_; }
   // Whether the request's metadata went out on a connection.
   bool is_connected() const { return connected_; }
   // Whether the server's initial metadata arrived, or never will.

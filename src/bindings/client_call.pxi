@@ -314,14 +314,26 @@ cdef class ClientCall:
         try:
             if await _wait_until_sent(outgoing, self._event_loop):
                 return
-            # The call is over, or about to be.
-            if not self._done:
-                await self._status_future()
+            await self._learn_status()
         except CancelledError:
             self.cancel()
             raise
         self._raise_for_status()
         raise InvalidStateError("RPC already finished.")
+
+    async def _learn_status(self):
+        """After a failed write: waits for the status, which says why, if it can come.
+
+        It comes behind the responses. Those that nobody has read are kept; when there
+        are too many of them it stays unknown.
+        """
+        if self._response_streaming:
+            self._call.incoming().ReadAhead()
+        while not (self._done or self._call.is_done()):
+            if self._response_streaming and not self._call.incoming().has_room():
+                return
+            await self._progress_future()
+        self._finish_from_core()
 
     def _push(self, request):
         """As _write, but returns what to await instead, and does not hold the call.

@@ -42,7 +42,7 @@ void IncomingMessages::Push(grpc_byte_buffer* message) {
   queue_.Push(message);
 }
 
-bool IncomingMessages::HasRoom() const {
+bool IncomingMessages::has_room() const {
   return queue_.size() < kMaxMessages && bytes_ < kMaxBytes;
 }
 
@@ -50,7 +50,7 @@ grpc_byte_buffer* IncomingMessages::Take() {
   if (!has_message()) return nullptr;
   grpc_byte_buffer* message = queue_.Pop();
   bytes_ -= grpc_byte_buffer_length(message);
-  if (wanted_ && !receiving_ && !ended_ && HasRoom()) call_->Collect();
+  if (wanted_ && !receiving_ && !ended_ && has_room()) call_->Collect();
   return message;
 }
 
@@ -60,12 +60,16 @@ void IncomingMessages::Wait(PyObject* future) {
     call_->WakeLater();
     return;
   }
+  ReadAhead();
+}
+
+void IncomingMessages::ReadAhead() {
   wanted_ = true;
   if (!receiving_) call_->Collect();
 }
 
 void IncomingMessages::Start() {
-  if (!wanted_ || receiving_ || ended_ || !HasRoom()) return;
+  if (!wanted_ || receiving_ || ended_ || !has_room()) return;
   receiving_ = true;
   grpc_op op;
   std::memset(&op, 0, sizeof(op));
@@ -84,7 +88,7 @@ bool IncomingMessages::HandleReceived(bool ok) {
     grpc_byte_buffer_destroy(message);
     ended_ = true;
   }
-  if (!waiters_.empty()) call_->WakeLater();
+  if (!waiters_.empty() || !has_room()) call_->WakeLater();
   call_->Unref();
   // The tag may be with core again, so it is not what wakes Python.
   return false;

@@ -45,6 +45,10 @@ class IncomingMessages {
   // none any more.
   [[nodiscard]] grpc_byte_buffer* Take();
 
+  // Asks for messages though nobody waits for one, up to the bounds.
+  void ReadAhead();
+  bool has_room() const;
+
   // Resolves `future` with true when there is a message, or none will come.
   // With the GIL.
   void Wait(PyObject* future);
@@ -71,7 +75,6 @@ class IncomingMessages {
     IncomingMessages* const messages_;
   };
 
-  bool HasRoom() const;
   bool HandleReceived(bool ok);
   void Push(grpc_byte_buffer* message);
 

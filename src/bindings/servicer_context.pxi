@@ -219,6 +219,8 @@ cdef class ServicerContext:
         self._server._closing.discard(self)
         callbacks = self._callbacks
         self._callbacks = None
+        if self._event_loop.is_closed():
+            return
         for callback in callbacks:
             self._event_loop.call_soon(callback, self)
 

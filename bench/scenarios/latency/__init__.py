@@ -3,7 +3,7 @@
 """How long one call at a time takes."""
 
 from harness.peers import Peer
-from harness.scenario import ALL_PEERS, Bench, Measurement, Metric, Scenario, server_values
+from harness.scenario import SERVER_PEERS, Bench, Measurement, Metric, Scenario, server_values
 
 
 def measure(bench: Bench, peer: Peer) -> Measurement:
@@ -16,7 +16,7 @@ def measure(bench: Bench, peer: Peer) -> Measurement:
 SCENARIO = Scenario(
     name="latency",
     title="Latency of a unary call, one at a time",
-    peers=ALL_PEERS,
+    peers=SERVER_PEERS,
     metrics=(
         Metric("p50_us", "median µs", 0, ratio=True),
         Metric("p99_us", "99th percentile µs", 0, ratio=True),

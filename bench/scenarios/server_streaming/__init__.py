@@ -4,8 +4,8 @@
 
 from harness.peers import Peer
 from harness.scenario import (
-    ALL_PEERS,
     SERVER_METRICS,
+    SERVER_PEERS,
     Bench,
     Measurement,
     Scenario,
@@ -25,7 +25,7 @@ def measure(bench: Bench, peer: Peer) -> Measurement:
 SCENARIO = Scenario(
     name="server_streaming",
     title="Server streaming: server",
-    peers=ALL_PEERS,
+    peers=SERVER_PEERS,
     metrics=SERVER_METRICS,
     measure=measure,
     targets=(Target("rate", at_least=2.5, relative=True),),

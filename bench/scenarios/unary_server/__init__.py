@@ -4,8 +4,8 @@
 
 from harness.peers import Peer
 from harness.scenario import (
-    ALL_PEERS,
     SERVER_METRICS,
+    SERVER_PEERS,
     Bench,
     Measurement,
     Scenario,
@@ -22,7 +22,7 @@ def measure(bench: Bench, peer: Peer) -> Measurement:
 SCENARIO = Scenario(
     name="unary_server",
     title="Unary calls: server",
-    peers=ALL_PEERS,
+    peers=SERVER_PEERS,
     metrics=SERVER_METRICS,
     measure=measure,
     targets=(Target("rate", at_least=10, relative=True),),

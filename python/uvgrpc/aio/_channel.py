@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,8 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
+from uvgrpc.aio._intercepted_call import InterceptedCall
+from uvgrpc.aio._interceptor import by_arity
 from uvgrpc.aio._multi_callable import (
     Deserializer,
     Serializer,
@@ -39,7 +42,10 @@ class Channel(grpc.aio.Channel):
       options: channel arguments, pairs of a name and an int, str or bytes.
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
-      interceptors: client interceptors.
+      interceptors: client interceptors; the first one is the outermost.
+
+    Raises:
+      ValueError: an interceptor implements none of grpc.aio's interfaces.
     """
 
     def __init__(
@@ -52,16 +58,19 @@ class Channel(grpc.aio.Channel):
     ) -> None:
         if credentials is not None:
             raise NotImplementedError("uvgrpc does not support secure channels yet")
-        if interceptors:
-            raise NotImplementedError("uvgrpc does not support client interceptors yet")
         if isinstance(target, bytes):
             target = target.decode()
         self._target = target
         self._options = (*with_compression(options, compression), _USER_AGENT)
-        self._unary_unary_interceptors: list[Any] = []
-        self._unary_stream_interceptors: list[Any] = []
-        self._stream_unary_interceptors: list[Any] = []
-        self._stream_stream_interceptors: list[Any] = []
+        # Multi-callables share these lists: what programs append counts for all of them.
+        (
+            self._unary_unary_interceptors,
+            self._unary_stream_interceptors,
+            self._stream_unary_interceptors,
+            self._stream_stream_interceptors,
+        ) = by_arity(interceptors)
+        # Core does not know of them before their RPC starts.
+        self._intercepted_calls: weakref.WeakSet[InterceptedCall] = weakref.WeakSet()
         self._core: _core.Channel | None = None
         self._event_loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -128,7 +137,7 @@ class Channel(grpc.aio.Channel):
         core = self._core
         if core is None or core.is_closed:
             return
-        calls = core.active_calls()
+        calls: list[Any] = [*self._intercepted_calls, *core.active_calls()]
         if grace and calls:
             await asyncio.wait([call._status_future() for call in calls], timeout=grace)
         for call in calls:

@@ -5,12 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
 
 from uvgrpc.aio._call import Call, StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
+from uvgrpc.aio._intercepted_call import (
+    InterceptedCall,
+    InterceptedStreamStreamCall,
+    InterceptedStreamUnaryCall,
+    InterceptedUnaryStreamCall,
+    InterceptedUnaryUnaryCall,
+)
+from uvgrpc.aio._interceptor import own_metadata
 from uvgrpc.aio._options import compression_entry
 
 if TYPE_CHECKING:
@@ -22,6 +31,7 @@ Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
 Requests = AsyncIterable[Any] | Iterable[Any]
 
 AnyCall = TypeVar("AnyCall", bound=Call)
+AnyInterceptedCall = TypeVar("AnyInterceptedCall", bound=InterceptedCall)
 
 
 class MultiCallable:
@@ -89,6 +99,48 @@ class MultiCallable:
         )
         return call
 
+    def _intercept(
+        self,
+        call_type: type[AnyInterceptedCall],
+        request: Any,
+        timeout: float | None,
+        metadata: Metadata | None,
+        credentials: grpc.CallCredentials | None,
+        wait_for_ready: bool | None,
+        compression: grpc.Compression | None,
+    ) -> AnyInterceptedCall:
+        """Starts the interceptors, which may start the RPC. Takes what __call__ does."""
+        channel = self._channel
+        core = channel._bound()
+        # Any: its stubs say that the method is a str; it is bytes.
+        details: Any = grpc.aio.ClientCallDetails
+        call = call_type(
+            tuple(self._interceptors),
+            partial(self._start_intercepted, compression),
+            details(self._method, timeout, own_metadata(metadata), credentials, wait_for_ready),
+            request,
+            core.event_loop,
+        )
+        channel._intercepted_calls.add(call)
+        return call
+
+    def _start_intercepted(self, compression: grpc.Compression | None, details: Any, request: Any) -> Any:
+        plain: Any = type(self)(
+            self._channel,
+            details.method.decode(),
+            self._request_serializer,
+            self._response_deserializer,
+            [],
+        )
+        return plain(
+            request,
+            timeout=details.timeout,
+            metadata=details.metadata,
+            credentials=details.credentials,
+            wait_for_ready=details.wait_for_ready,
+            compression=compression,
+        )
+
 
 class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
     """Calls with one request and one response."""
@@ -102,7 +154,7 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> UnaryUnaryCall:
+    ) -> UnaryUnaryCall | InterceptedUnaryUnaryCall:
         """Starts an RPC, at the latest when the event loop next waits.
 
         Args:
@@ -121,6 +173,16 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
           UsageError: the channel is closed, or `credentials` were given.
           TypeError: metadata is not made of pairs of the right types.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedUnaryUnaryCall,
+                request,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         return self._start(
             UnaryUnaryCall(), request, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -140,8 +202,18 @@ class UnaryStreamMultiCallable(MultiCallable, grpc.aio.UnaryStreamMultiCallable[
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> UnaryStreamCall:
+    ) -> UnaryStreamCall | InterceptedUnaryStreamCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors."""
+        if self._interceptors:
+            return self._intercept(
+                InterceptedUnaryStreamCall,
+                request,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         return self._start(
             UnaryStreamCall(), request, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -160,12 +232,22 @@ class StreamUnaryMultiCallable(MultiCallable, grpc.aio.StreamUnaryMultiCallable[
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> StreamUnaryCall:
+    ) -> StreamUnaryCall | InterceptedStreamUnaryCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
 
         Args:
           request_iterator: yields the requests; None to write() them.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedStreamUnaryCall,
+                request_iterator,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         call = self._start(
             StreamUnaryCall(), None, timeout, metadata, credentials, wait_for_ready, compression
         )
@@ -187,12 +269,22 @@ class StreamStreamMultiCallable(MultiCallable, grpc.aio.StreamStreamMultiCallabl
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> StreamStreamCall:
+    ) -> StreamStreamCall | InterceptedStreamStreamCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors.
 
         Args:
           request_iterator: yields the requests; None to write() them.
         """
+        if self._interceptors:
+            return self._intercept(
+                InterceptedStreamStreamCall,
+                request_iterator,
+                timeout,
+                metadata,
+                credentials,
+                wait_for_ready,
+                compression,
+            )
         call = self._start(
             StreamStreamCall(), None, timeout, metadata, credentials, wait_for_ready, compression
         )

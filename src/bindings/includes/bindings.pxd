@@ -89,6 +89,8 @@ cdef extern from "src/bindings/incoming_messages.h" namespace "uvgrpc":
         bool has_message() const
         bool at_end() const
         grpc_byte_buffer* Take()
+        void ReadAhead()
+        bool has_room() const
         void Wait(PyObject*)
 
 
@@ -121,6 +123,7 @@ cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
         void Abandon()
         void set_owner(PyObject*)
         bool has_status() const
+        bool is_done() const
         bool is_connected() const
         bool has_initial_metadata() const
         void set_wants_progress()

@@ -1,0 +1,265 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Calls, or parts of them, that interceptors make up instead of an RPC.
+
+An interceptor may raise, return a response without asking a server, or return an
+iterator of its own in place of a stream. The classes here make calls of these, so that
+the interceptors around it, and the program, deal with calls only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
+_CANCELLED_HERE = "Locally cancelled by application!"
+
+DoneCallback = Callable[[Any], None]
+
+
+def run_callbacks(callbacks: Iterable[DoneCallback], call: grpc.aio.Call) -> None:
+    """Calls `callback(call)` for each; one that raises does not keep the others from it."""
+    for callback in callbacks:
+        try:
+            callback(call)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a done callback of {call!r} raised", "exception": error}
+            )
+
+
+def _snapshot(error: BaseException | None) -> grpc.aio.AioRpcError:
+    """The status that an outcome stands for. AioRpcError is just a record of one.
+
+    Raises:
+      Exception: `error` itself, if it is not about an RPC: there is no status then.
+    """
+    if error is None:
+        # None in place of metadata is what grpc.aio gives, too, where no server was asked.
+        return grpc.aio.AioRpcError(grpc.StatusCode.OK, None, None, "", None)
+    if isinstance(error, asyncio.CancelledError):
+        return grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, None, None, _CANCELLED_HERE, "")
+    if isinstance(error, grpc.aio.AioRpcError):
+        return error
+    raise error
+
+
+def _renewed(error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+    renewed = grpc.aio.AioRpcError(
+        error.code(),
+        error.initial_metadata(),
+        error.trailing_metadata(),
+        error.details(),
+        error.debug_error_string(),
+    )
+    renewed.__cause__ = error.__cause__
+    renewed.__context__ = error.__context__
+    renewed.__suppress_context__ = error.__suppress_context__
+    return renewed.with_traceback(error.__traceback__)
+
+
+class LocalCall(grpc.aio.Call):
+    """A call whose outcome is decided on this side, by `settle()`."""
+
+    def __init__(self) -> None:
+        self._settled = False
+        self._error: BaseException | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._callbacks: list[DoneCallback] = []
+
+    @classmethod
+    def failed(cls, error: BaseException) -> LocalCall:
+        """A call that has ended with `error`."""
+        call = cls()
+        call.settle(error)
+        return call
+
+    def settle(self, error: BaseException | None) -> bool:
+        """Ends the call; with success, if `error` is None. False if it was over already."""
+        if self._settled:
+            return False
+        self._settled = True
+        self._error = error
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        callbacks, self._callbacks = self._callbacks, []
+        run_callbacks(callbacks, self)
+        return True
+
+    def raise_for_error(self) -> None:
+        """Raises what the call has failed with, if it has.
+
+        An AioRpcError is a new one each time: a raised error holds the frames it went
+        through, and these hold the call, which must not hold the error in turn.
+        """
+        if type(self._error) is grpc.aio.AioRpcError:
+            raise _renewed(self._error)
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has failed with an exception that no RPC ends with."""
+        return isinstance(self._error, Exception) and not isinstance(self._error, grpc.aio.AioRpcError)
+
+    def cancel(self) -> bool:
+        return self.settle(asyncio.CancelledError())
+
+    def cancelled(self) -> bool:
+        if isinstance(self._error, grpc.aio.AioRpcError):
+            return self._error.code() is grpc.StatusCode.CANCELLED
+        return isinstance(self._error, asyncio.CancelledError)
+
+    def done(self) -> bool:
+        return self._settled
+
+    def add_done_callback(self, callback: DoneCallback) -> None:
+        if self._settled:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    def time_remaining(self) -> float | None:
+        return None
+
+    async def _status(self) -> grpc.aio.AioRpcError:
+        if not self._settled:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        return _snapshot(self._error)
+
+    async def initial_metadata(self) -> grpc.aio.Metadata:
+        return (await self._status()).initial_metadata()
+
+    async def trailing_metadata(self) -> grpc.aio.Metadata:
+        return (await self._status()).trailing_metadata()
+
+    async def code(self) -> grpc.StatusCode:
+        return (await self._status()).code()
+
+    async def details(self) -> str:
+        return (await self._status()).details() or ""
+
+    async def debug_error_string(self) -> str | None:
+        return (await self._status()).debug_error_string()
+
+    async def wait_for_connection(self) -> None:
+        self.raise_for_error()
+
+
+class _UnaryAnswer(LocalCall):
+    """A response that an interceptor returned by itself."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self._response = response
+        self.settle(None)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._response
+        yield  # makes this a generator
+
+
+class _IteratorAnswer(grpc.aio.Call):
+    """Responses from an iterator that an interceptor returned; all else from a call.
+
+    Args:
+      call: the call that the interceptor got and, as far as one can tell, reads from;
+        None if it asked for none.
+      responses: what it returned.
+    """
+
+    def __init__(self, call: grpc.aio.Call | None, responses: AsyncIterable[Any]) -> None:
+        self._call = LocalCall() if call is None else call
+        self._responses = aiter(responses)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await anext(self._responses)
+        except StopAsyncIteration:
+            self._ended(None)
+            raise
+        except BaseException as error:
+            self._ended(error)
+            raise
+
+    def _ended(self, error: BaseException | None) -> None:
+        if isinstance(self._call, LocalCall):
+            self._call.settle(error)
+        elif error is not None:
+            # Nobody will read on. Without this, code() would wait for the server.
+            self._call.cancel()
+
+    async def read(self) -> Any:
+        return await anext(self, grpc.aio.EOF)
+
+    def cancel(self) -> bool:
+        return self._call.cancel()
+
+    def cancelled(self) -> bool:
+        return self._call.cancelled()
+
+    def done(self) -> bool:
+        return self._call.done()
+
+    def add_done_callback(self, callback: DoneCallback) -> None:
+        self._call.add_done_callback(callback)
+
+    def time_remaining(self) -> float | None:
+        return self._call.time_remaining()
+
+    async def initial_metadata(self) -> grpc.aio.Metadata:
+        return await self._call.initial_metadata()
+
+    async def trailing_metadata(self) -> grpc.aio.Metadata:
+        return await self._call.trailing_metadata()
+
+    async def code(self) -> grpc.StatusCode:
+        return await self._call.code()
+
+    async def details(self) -> str:
+        return await self._call.details()
+
+    async def debug_error_string(self) -> str | None:
+        # Every call has it, though the abstract class does not ask for it.
+        result: str | None = await self._call.debug_error_string()  # type: ignore[attr-defined]
+        return result
+
+    async def wait_for_connection(self) -> None:
+        await self._call.wait_for_connection()
+
+
+class _IteratorRequests:
+    """For calls whose requests come from an iterator: the program's, or its write()'s."""
+
+    async def write(self, request: Any) -> None:
+        raise grpc.aio.UsageError(STYLES_MIXED)
+
+    async def done_writing(self) -> None:
+        raise grpc.aio.UsageError(STYLES_MIXED)
+
+
+class UnaryUnaryAnswer(_UnaryAnswer, grpc.aio.UnaryUnaryCall[Any, Any]):
+    """A response in place of a unary-unary call."""
+
+
+class StreamUnaryAnswer(_IteratorRequests, _UnaryAnswer, grpc.aio.StreamUnaryCall[Any, Any]):
+    """A response in place of a stream-unary call."""
+
+
+class UnaryStreamAnswer(_IteratorAnswer, grpc.aio.UnaryStreamCall[Any, Any]):
+    """An iterator in place of a unary-stream call."""
+
+
+class StreamStreamAnswer(_IteratorRequests, _IteratorAnswer, grpc.aio.StreamStreamCall[Any, Any]):
+    """An iterator in place of a stream-stream call."""
