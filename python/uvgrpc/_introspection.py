@@ -71,9 +71,7 @@ def _getter(stock: Query, ours: Callable[[int], bytes | None], kind: str) -> Que
             return stock(object_id)
         answer = ours(object_id - OURS)
         if answer is None:
-            raise ValueError(
-                f"Failed to get the {kind}, please ensure your {kind}_id=={object_id} is valid"
-            )
+            raise ValueError(f"Failed to get the {kind}, please ensure your {kind}_id=={object_id} is valid")
         return json.dumps(_shown(json.loads(answer))).encode()
 
     return got
