@@ -62,12 +62,16 @@ Registrar = Callable[[Any], Any]
 
 
 @contextlib.asynccontextmanager
-async def serving(*registrars: Registrar, servicer: Any = None, **options: Any) -> AsyncIterator[str]:
+async def serving(
+    *registrars: Registrar, servicer: Any = None, grace: float | None = None, **options: Any
+) -> AsyncIterator[str]:
     """A server of grpc.aio.server() with the library; gives its target.
 
     Args:
       registrars: functions that add further services to the server they are given.
       servicer: instead of Library().
+      grace: seconds that calls have when it stops. With None connections are broken off, too, and
+        a client on grpcio's own core may print a line about that.
       options: for grpc.aio.server().
     """
     server = grpc.aio.server(**options)
@@ -80,7 +84,7 @@ async def serving(*registrars: Registrar, servicer: Any = None, **options: Any) 
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        await server.stop(None)
+        await server.stop(grace)
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from better.uvgrpc import siblings as better
 
 async def main():
     install()
-    async with serving() as target:
+    async with serving(grace=10) as target:
         host, port = target.split(":")
         async with Channel(host, int(port)) as channel:
             stub = better.LibraryStub(channel)
@@ -83,7 +83,7 @@ def blocking(target):
 
 async def main():
     install()
-    async with serving() as target, grpc.aio.insecure_channel(target) as channel:
+    async with serving(grace=10) as target, grpc.aio.insecure_channel(target) as channel:
         # What betterproto2 writes for grpcio's channels gives an awaitable with grpc.aio's.
         book = await better.LibrarySyncStub(channel).find(better.FindRequest(title="Emma"))
         assert isinstance(book, better.Book)

@@ -121,7 +121,7 @@ def blocking():
         with grpc.insecure_channel(target) as channel:
             assert channel.unary_unary("/a.B/Echo")(b"x", timeout=30) == b"x"
             yield target
-        server.stop(None).wait()
+        server.stop(10).wait()
 
 async def main():
     install()

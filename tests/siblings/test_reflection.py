@@ -91,7 +91,7 @@ def look_up(target):
 async def main():
     install()
     enable = lambda server: reflection.enable_server_reflection((SERVICE,), server)
-    async with serving(enable) as target, grpc.aio.insecure_channel(target) as channel:
+    async with serving(enable, grace=10) as target, grpc.aio.insecure_channel(target) as channel:
         method = await asyncio.to_thread(look_up, target)
         Request, Reply = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         call = channel.unary_unary(
