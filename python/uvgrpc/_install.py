@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Putting uvgrpc under grpc.aio.
 
-With _introspection.py and _observability.py, which install() calls, the only files that
-touch grpcio's private modules.
+With _introspection.py and _observability.py, which install() calls, and _recorder.py the
+only files that touch grpcio's private modules.
 
 grpc.aio's factories look up their classes as globals of `grpc.aio._channel` and
 `grpc.aio._server`. Exchanging those two names works however and whenever a program

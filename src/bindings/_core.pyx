@@ -12,6 +12,7 @@ One module in several files, included below: what all share is here.
 import logging
 from asyncio import CancelledError, Future, InvalidStateError, Task
 from inspect import isasyncgenfunction, iscoroutinefunction
+from weakref import WeakKeyDictionary
 
 from cpython.object cimport PyObject
 from cython.operator cimport dereference
@@ -24,21 +25,31 @@ from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
 from src.bindings.includes.bindings cimport (
+    CAuthContext,
     CBytesFromByteBuffer,
     CChannel,
     CChannelArgs,
     CClientCall,
     CClientCallArguments,
+    CFetchResult,
     CIncomingMessages,
     CInitCore,
     CLoopContext,
     CLoopFromCapsule,
+    CMetadataRequest,
     CMetadataToTuple,
+    CNewPluginCallCredentials,
+    CNewPythonSigner,
+    CNewReloadingTlsServerCredentials,
     COutgoingMessages,
     COutgoingMetadata,
+    CPeerIdentities,
+    CPeerIdentityKey,
+    CPythonRequest,
     CReply,
     CServer,
     CServerCall,
+    CSignRequest,
     CSliceFromBytes,
     CStrFromSlice,
     CUvApi,
@@ -46,15 +57,36 @@ from src.bindings.includes.bindings cimport (
     g_python,
     uv_loop_t,
 )
-from src.bindings.includes.introspection cimport (
-    CChannelzChannel,
-    CChannelzServer,
-    CChannelzServers,
-    CChannelzServerSockets,
-    CChannelzSocket,
-    CChannelzSubchannel,
-    CChannelzTopChannels,
-    CXdsConfigs,
+from src.bindings.includes.credentials cimport (
+    CNewAltsChannelCredentials,
+    CNewAltsServerCredentials,
+    CNewComputeEngineChannelCredentials,
+    CNewTlsChannelCredentials,
+    CNewTlsServerCredentials,
+    CPrivateKeySigner,
+    CServerCertificates,
+    CSetDefaultRootsFile,
+    CShareCallCredentials,
+    CSharedCallCredentials,
+    grpc_access_token_credentials_create,
+    grpc_call_credentials,
+    grpc_channel_credentials,
+    grpc_channel_credentials_release,
+    grpc_composite_call_credentials_create,
+    grpc_composite_channel_credentials_create,
+    grpc_insecure_credentials_create,
+    grpc_insecure_server_credentials_create,
+    grpc_local_connect_type,
+    grpc_local_credentials_create,
+    grpc_local_server_credentials_create,
+    grpc_server_credentials,
+    grpc_server_credentials_release,
+    grpc_ssl_session_cache,
+    grpc_ssl_session_cache_create_channel_arg,
+    grpc_ssl_session_cache_create_lru,
+    grpc_ssl_session_cache_destroy,
+    grpc_xds_credentials_create,
+    grpc_xds_server_credentials_create,
 )
 from src.bindings.includes.grpc cimport (
     GPR_CLOCK_MONOTONIC,
@@ -75,6 +107,16 @@ from src.bindings.includes.grpc cimport (
     grpc_connectivity_state,
     grpc_status_code,
     grpc_version_string,
+)
+from src.bindings.includes.introspection cimport (
+    CChannelzChannel,
+    CChannelzServer,
+    CChannelzServers,
+    CChannelzServerSockets,
+    CChannelzSocket,
+    CChannelzSubchannel,
+    CChannelzTopChannels,
+    CXdsConfigs,
 )
 
 CORE_VERSION = (<bytes>grpc_version_string()).decode()
@@ -125,6 +167,8 @@ cdef void _fill_args(CChannelArgs* args, object options) except *:
             args.AddInteger(<string>key, <int>value)
         elif isinstance(value, (str, bytes)):
             args.AddString(<string>key, <string>(value.encode() if isinstance(value, str) else value))
+        elif isinstance(value, SslSessionCache):
+            args.Add(grpc_ssl_session_cache_create_channel_arg((<SslSessionCache>value)._cache))
         else:
             raise TypeError(
                 f"channel argument {name!r} must be int, str or bytes, got {type(value).__name__}; "
@@ -136,6 +180,8 @@ cdef class Loop:
     """What uvgrpc keeps for one uvloop event loop."""
 
     cdef shared_ptr[CLoopContext] _context
+    # The CallCredentials made for this loop, by the objects they were made from.
+    cdef readonly object call_credentials
 
     def __init__(self, capsule, str module_path):
         cdef bytes path = module_path.encode()
@@ -149,9 +195,11 @@ cdef class Loop:
         if not context.ok():
             raise OSError(context.status().ToString().decode())
         self._context = context.value()
+        self.call_credentials = WeakKeyDictionary()
 
     def shutdown(self):
         """Ends every call, server and channel and closes all handles. Idempotent."""
+        self.call_credentials.clear()
         self._context.get().Shutdown()
 
     @property
@@ -177,6 +225,8 @@ cdef class Loop:
         return self._context.get().bridge().DescribeHandles().decode()
 
 
+include "credentials.pxi"
+include "python_request.pxi"
 include "messages.pxi"
 include "channel.pxi"
 include "client_call.pxi"
@@ -190,6 +240,9 @@ g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
 g_python.on_client_call_done = &_on_client_call_done
+g_python.on_sign_request = &_on_sign_request
+g_python.fetch_certificates = &_fetch_certificates
+g_python.on_metadata_request = &_on_metadata_request
 g_python.on_client_call_progress = &_on_client_call_progress
 g_python.resolve = &_resolve
 CInitCore()

@@ -3,8 +3,6 @@
 
 #include "src/bindings/channel.h"
 
-#include <grpc/credentials.h>
-#include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
 
 #include <utility>
@@ -38,15 +36,14 @@ class Channel::Watch final : public Completion {
   bool changed_ = false;
 };
 
-std::shared_ptr<Channel> Channel::NewInsecure(
-    std::shared_ptr<LoopContext> context, const std::string& target,
-    ChannelArgs* args) {
+std::shared_ptr<Channel> Channel::New(std::shared_ptr<LoopContext> context,
+                                      const std::string& target,
+                                      grpc_channel_credentials* credentials,
+                                      ChannelArgs* args) {
   LoopBridge::CallScope scope(context->bridge());
   args->Add(context->EngineArg());
-  grpc_channel_credentials* credentials = grpc_insecure_credentials_create();
   grpc_channel* channel =
       grpc_channel_create(target.c_str(), credentials, args->core());
-  grpc_channel_credentials_release(credentials);
   // The last reference may be dropped on any thread.
   return std::shared_ptr<Channel>(
       new Channel(std::move(context), channel), [](Channel* self) {

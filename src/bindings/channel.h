@@ -7,6 +7,7 @@
 #define UVGRPC_BINDINGS_CHANNEL_H_
 
 #include <Python.h>
+#include <grpc/credentials.h>
 #include <grpc/grpc.h>
 
 #include <memory>
@@ -25,10 +26,12 @@ class ClientCall;
 // it on any thread.
 class Channel final : public LoopResident {
  public:
-  // A channel without transport security. `args` needs no engine argument.
-  static std::shared_ptr<Channel> NewInsecure(
-      std::shared_ptr<LoopContext> context, const std::string& target,
-      ChannelArgs* args);
+  // `credentials` are borrowed; without any (null) every call fails. `args`
+  // needs no engine argument.
+  static std::shared_ptr<Channel> New(std::shared_ptr<LoopContext> context,
+                                      const std::string& target,
+                                      grpc_channel_credentials* credentials,
+                                      ChannelArgs* args);
 
   const std::shared_ptr<LoopContext>& shared_context() const {
     return context_;

@@ -11,13 +11,13 @@ cdef class Channel:
     cdef readonly object event_loop
     cdef dict _methods
 
-    def __init__(self, Loop loop, event_loop, str target, options):
+    def __init__(self, Loop loop, event_loop, str target, ChannelCredentials credentials not None, options):
         cdef CChannelArgs args
         _fill_args(&args, options)
         self._loop = loop
         self.event_loop = event_loop
         self._methods = {}
-        self._channel = CChannel.NewInsecure(loop._context, target.encode(), &args)
+        self._channel = CChannel.New(loop._context, target.encode(), credentials._core, &args)
 
     @property
     def is_closed(self):

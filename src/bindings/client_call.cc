@@ -76,6 +76,11 @@ bool ClientCall::Create() {
   call_ = grpc_channel_create_registered_call(
       channel_->core(), /*parent_call=*/nullptr, GRPC_PROPAGATE_DEFAULTS,
       context_->cq(), arguments_.method, arguments_.deadline, nullptr);
+  if (arguments_.credentials != nullptr) {
+    // Core adds its own reference.
+    grpc_call_set_credentials(call_, arguments_.credentials.get());
+    arguments_.credentials.reset();
+  }
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "src/bindings/call.h"
 #include "src/bindings/channel.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/credentials.h"
 #include "src/bindings/incoming_messages.h"
 #include "src/bindings/metadata.h"
 #include "src/bindings/outgoing_messages.h"
@@ -38,6 +39,7 @@ class ClientCall final : public Call {
     bool response_streaming = false;
     // Taken over. Only for a request that is not streaming.
     grpc_slice request;
+    SharedCallCredentials credentials;  // or null
   };
 
   // A call that begins with the reference of the caller.

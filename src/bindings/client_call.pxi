@@ -48,6 +48,7 @@ cdef class ClientCall:
         timeout,
         metadata,
         wait_for_ready,
+        CallCredentials credentials,
     ):
         """Starts the call. To be called once, right after construction.
 
@@ -76,6 +77,8 @@ cdef class ClientCall:
         arguments.response_streaming = response_streaming
         if not request_streaming:
             arguments.request = CSliceFromBytes(channel._loop._context.get(), data)
+        if credentials is not None:
+            arguments.credentials = credentials._core
         self._call = CClientCall.New(channel._channel, arguments)
         if metadata:
             try:

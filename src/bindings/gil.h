@@ -12,7 +12,8 @@ namespace uvgrpc {
 
 // Holds the GIL, unless the interpreter is going away: then `acquired()` is
 // false and Python must not be touched. Taken in the delivery step of a loop
-// turn only, once a batch; never under a lock of core's.
+// turn, once a batch, and never under a lock of core's; the one exception is
+// explained in reloading_credentials.h.
 class GilGuard {
  public:
   GilGuard() : acquired_(!IsFinalizing()) {

@@ -11,7 +11,12 @@
 
 namespace uvgrpc {
 
+class MetadataRequest;
 class ServerCall;
+class ServerCertificates;
+class SignRequest;
+
+enum class FetchResult { kNew, kUnchanged, kFailed };
 
 // Each runs on the loop thread, with the GIL, from the delivery step of a turn.
 // An exception that is left set is reported as unraisable. The objects are
@@ -28,6 +33,17 @@ struct PythonHooks {
   void (*on_client_call_done)(PyObject* call) = nullptr;
   // `call` (a _core.ClientCall) is connected, or has its initial metadata.
   void (*on_client_call_progress)(PyObject* call) = nullptr;
+  // An RPC needs metadata of `plugin` (what NewPluginCallCredentials was
+  // given).
+  void (*on_metadata_request)(PyObject* plugin,
+                              MetadataRequest* request) = nullptr;
+  // A handshake needs a signature of `signer` (what NewPythonSigner was given).
+  void (*on_sign_request)(PyObject* signer, SignRequest* request) = nullptr;
+  // A port needs certificates of `fetcher` (what
+  // NewReloadingTlsServerCredentials was given). Unlike the others it may run
+  // deep in core's stack, and it reports exceptions itself.
+  FetchResult (*fetch_certificates)(PyObject* fetcher,
+                                    ServerCertificates* certificates) = nullptr;
   // Resolves an asyncio future with a bool, unless it is done.
   void (*resolve)(PyObject* future, bool result) = nullptr;
 };

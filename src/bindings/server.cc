@@ -3,9 +3,6 @@
 
 #include "src/bindings/server.h"
 
-#include <grpc/credentials.h>
-#include <grpc/grpc_security.h>
-
 #include <utility>
 
 #include "src/bindings/py_ref.h"
@@ -46,14 +43,10 @@ void Server::Abandon() {
   });
 }
 
-int Server::AddInsecurePort(const std::string& address) {
+int Server::AddPort(const std::string& address,
+                    grpc_server_credentials* credentials) {
   LoopBridge::CallScope scope(context_->bridge());
-  grpc_server_credentials* credentials =
-      grpc_insecure_server_credentials_create();
-  const int port =
-      grpc_server_add_http2_port(server_, address.c_str(), credentials);
-  grpc_server_credentials_release(credentials);
-  return port;
+  return grpc_server_add_http2_port(server_, address.c_str(), credentials);
 }
 
 int Server::AddMethod(const std::string& path, bool reads_request) {

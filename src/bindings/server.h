@@ -7,6 +7,7 @@
 #define UVGRPC_BINDINGS_SERVER_H_
 
 #include <Python.h>
+#include <grpc/credentials.h>
 #include <grpc/grpc.h>
 
 #include <atomic>
@@ -41,8 +42,9 @@ class Server final : public LoopResident {
   // Drops the caller's reference. Any thread, with the GIL.
   void Abandon();
 
-  // Returns the port, or 0 when the address cannot be bound. Before Start.
-  int AddInsecurePort(const std::string& address);
+  // Returns the port, or 0 when the address cannot be bound or the credentials
+  // cannot be used. Before Start. `credentials` are borrowed and may be null.
+  int AddPort(const std::string& address, grpc_server_credentials* credentials);
 
   // Returns the index that on_request will name. With `reads_request`, RPCs are
   // delivered with their request message. Before Start; each path once.

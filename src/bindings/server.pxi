@@ -93,9 +93,9 @@ cdef class Server:
         if self._server != NULL:
             self._server.Abandon()
 
-    def add_insecure_port(self, str address):
-        """Returns the bound port, or 0 when the address cannot be bound."""
-        return self._server.AddInsecurePort(address.encode())
+    def add_port(self, str address, ServerCredentials credentials not None):
+        """Returns the bound port, or 0 when it cannot be bound with these credentials."""
+        return self._server.AddPort(address.encode(), credentials._core)
 
     def add_method(self, Method method):
         """Registers a method with core, which then reads its request by itself."""

@@ -48,6 +48,15 @@ cdef class ServicerContext:
     def peer(self):
         return self._call.Peer().decode(errors="replace")
 
+    def peer_identities(self):
+        return CPeerIdentities(self._call.core())
+
+    def peer_identity_key(self):
+        return CPeerIdentityKey(self._call.core())
+
+    def auth_context(self):
+        return CAuthContext(self._call.core())
+
     def time_remaining(self):
         return _time_remaining(self._call.deadline())
 

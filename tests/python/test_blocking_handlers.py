@@ -243,7 +243,7 @@ def test_context_variables_of_an_interceptor_are_seen(arity: str) -> None:
     run(main())
 
 
-@pytest.mark.stock_defect("#28999: the generator's thread hangs")
+@pytest.mark.uvgrpc_only  # stock hangs for good (#28999)
 @pytest.mark.parametrize("where", ["yielding", "reading"])
 def test_stop_does_not_wait_for_a_generator_whose_client_has_gone(where: str) -> None:
     closed = threading.Event()

@@ -15,6 +15,8 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
+from uvgrpc._recorder import unwrapped
+from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._intercepted_call import InterceptedCall
 from uvgrpc.aio._interceptor import by_arity
 from uvgrpc.aio._multi_callable import (
@@ -45,7 +47,8 @@ class Channel(grpc.aio.Channel):
       interceptors: client interceptors; the first one is the outermost.
 
     Raises:
-      ValueError: an interceptor implements none of grpc.aio's interfaces.
+      ValueError: an interceptor implements none of grpc.aio's interfaces, or the
+        credentials were made before uvgrpc was imported and cannot be read.
     """
 
     def __init__(
@@ -56,11 +59,11 @@ class Channel(grpc.aio.Channel):
         compression: grpc.Compression | None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] | None,
     ) -> None:
-        if credentials is not None:
-            raise NotImplementedError("uvgrpc does not support secure channels yet")
         if isinstance(target, bytes):
             target = target.decode()
         self._target = target
+        self._is_secure = credentials is not None
+        self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
         # Multi-callables share these lists: what programs append counts for all of them.
         (
@@ -104,9 +107,23 @@ class Channel(grpc.aio.Channel):
                     f"the channel to {self._target} belongs to another event loop, which is still open: "
                     "make a channel of its own for each loop"
                 )
-        self._core = _core.Channel(core_loop(event_loop), event_loop, self._target, self._options)
+        loop = core_loop(event_loop)
+        self._core = _core.Channel(
+            loop, event_loop, self._target, self._make_credentials(loop), self._options
+        )
         self._event_loop = event_loop
         return self._core
+
+    def _call_credentials(self, credentials: grpc.CallCredentials) -> _core.CallCredentials:
+        """Credentials for one call on this channel, which must be bound.
+
+        Raises:
+          UsageError: the channel is insecure.
+        """
+        if not self._is_secure:
+            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+        assert self._event_loop is not None
+        return call_credentials(credentials, core_loop(self._event_loop))
 
     async def __aenter__(self) -> Channel:
         return self
@@ -241,5 +258,7 @@ def secure_channel(
     compression: grpc.Compression | None = None,
     interceptors: Sequence[grpc.aio.ClientInterceptor] | None = None,
 ) -> Channel:
-    """Makes a channel with transport security. Not implemented yet."""
-    return Channel(target, () if options is None else options, credentials, compression, interceptors)
+    """Makes a channel with transport security. See Channel for the arguments."""
+    return Channel(
+        target, () if options is None else options, unwrapped(credentials), compression, interceptors
+    )

@@ -33,15 +33,3 @@ class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any])
     end_of_stream = grpc.aio.EOF
     _status_number_of = staticmethod(status_number)
     _compression_entry = staticmethod(compression_entry)
-
-    def peer_identities(self) -> Any:
-        """The identities of an authenticated peer. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identities() yet")
-
-    def peer_identity_key(self) -> Any:
-        """The property that identifies the peer. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.peer_identity_key() yet")
-
-    def auth_context(self) -> Any:
-        """What is known of the peer's authentication. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support ServicerContext.auth_context() yet")

@@ -81,8 +81,9 @@ class MultiCallable:
         Raises: see the multi-callables.
         """
         core = self._channel._bound()
+        core_credentials = None
         if credentials is not None:
-            raise grpc.aio.UsageError("Call credentials are only valid on secure channels")
+            core_credentials = self._channel._call_credentials(credentials)
         if compression:
             metadata = (*(metadata or ()), compression_entry(compression))
         call._start(
@@ -96,6 +97,7 @@ class MultiCallable:
             timeout,
             metadata,
             wait_for_ready,
+            core_credentials,
         )
         return call
 
@@ -161,7 +163,7 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
           request: the request.
           timeout: seconds until the call ends with DEADLINE_EXCEEDED; None for no limit.
           metadata: pairs to send with the request.
-          credentials: not for an insecure channel.
+          credentials: add metadata to the call; not for an insecure channel.
           wait_for_ready: True to wait for a connection rather than fail at once when
             there is none.
           compression: how requests are compressed.
@@ -170,7 +172,7 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
           The call. Dropping it cancels the RPC.
 
         Raises:
-          UsageError: the channel is closed, or `credentials` were given.
+          UsageError: the channel is closed, or `credentials` were given for an insecure one.
           TypeError: metadata is not made of pairs of the right types.
         """
         if self._interceptors:

@@ -9,11 +9,20 @@ from typing import Any
 
 import grpc
 
+from uvgrpc.aio._credentials import session_cache
+
 Options = tuple[tuple[str, Any], ...]
 
 # The header by which core is told of a call's compression; core removes it.
 _COMPRESSION_METADATA_KEY = "grpc-internal-encoding-request"
 _DEFAULT_COMPRESSION = "grpc.default_compression_algorithm"
+# The values of these are pointers into grpcio's core: the first is made again, the
+# second, which is grpcio's own server's business, is left out.
+_SESSION_CACHE = ("grpc.ssl_session_cache", b"grpc.ssl_session_cache")
+_TRACER = (
+    "grpc.experimental.server_call_tracer_factory",
+    b"grpc.experimental.server_call_tracer_factory",
+)
 _ALGORITHM_NAMES = {
     grpc.Compression.NoCompression: "identity",
     grpc.Compression.Deflate: "deflate",
@@ -24,8 +33,16 @@ _ALGORITHM_NAMES = {
 def with_compression(
     options: Iterable[tuple[str, Any]] | None, compression: grpc.Compression | None
 ) -> Options:
-    """`options` and what asks for `compression` on everything that is sent."""
-    result = () if options is None else tuple(options)
+    """`options` and what asks for `compression` on everything that is sent.
+
+    Raises:
+      ValueError: a cache of TLS sessions was made before uvgrpc was imported.
+    """
+    result = tuple(
+        (name, session_cache(value) if name in _SESSION_CACHE else value)
+        for name, value in options or ()
+        if name not in _TRACER
+    )
     if compression:
         result += ((_DEFAULT_COMPRESSION, int(compression)),)
     return result

@@ -17,6 +17,7 @@ from uvgrpc import _core
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
+from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._options import with_compression
 
 
@@ -59,12 +60,13 @@ class Server(grpc.aio.Server):
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
+        self._loop = core_loop(event_loop)
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
         find_handler = _HandlerFinder(self._registered, self._generic_handlers)
         self._core = _core.Server(
-            core_loop(event_loop),
+            self._loop,
             event_loop,
             with_compression(options, compression),
             ServicerContext,
@@ -110,7 +112,10 @@ class Server(grpc.aio.Server):
         Raises:
           RuntimeError: the address cannot be bound.
         """
-        port: int = self._core.add_insecure_port(address)
+        return self._add_port(address, _core.insecure_server_credentials())
+
+    def _add_port(self, address: str, credentials: _core.ServerCredentials) -> int:
+        port = self._core.add_port(address, credentials)
         if port == 0:
             raise RuntimeError(
                 f"Failed to bind to address {address}; "
@@ -119,8 +124,20 @@ class Server(grpc.aio.Server):
         return port
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """Opens a port with transport security. Not implemented yet."""
-        raise NotImplementedError("uvgrpc does not support Server.add_secure_port() yet")
+        """Opens a port with transport security. To be called before start().
+
+        Args:
+          address: as of add_insecure_port().
+          server_credentials: how its connections are secured.
+
+        Returns:
+          The port.
+
+        Raises:
+          RuntimeError: the address cannot be bound, or not with these credentials.
+          ValueError: the credentials were made before uvgrpc was imported.
+        """
+        return self._add_port(address, core_server_credentials(server_credentials, self._loop))
 
     async def start(self) -> None:
         """Starts serving. Does nothing while the server runs.

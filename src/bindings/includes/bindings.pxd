@@ -7,9 +7,19 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from src.bindings.includes.absl cimport StatusOr
+from src.bindings.includes.credentials cimport (
+    CPrivateKeySigner,
+    CServerCertificates,
+    CSharedCallCredentials,
+    grpc_call_credentials,
+    grpc_channel_credentials,
+    grpc_server_credentials,
+)
 from src.bindings.includes.grpc cimport (
     gpr_timespec,
+    grpc_arg,
     grpc_byte_buffer,
+    grpc_call,
     grpc_connectivity_state,
     grpc_metadata_array,
     grpc_slice,
@@ -58,6 +68,7 @@ cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
     cdef cppclass CChannelArgs "uvgrpc::ChannelArgs":
         void AddInteger(const string& key, int value)
         void AddString(const string& key, const string& value)
+        void Add(const grpc_arg&)
 
 
 cdef extern from "src/bindings/metadata.h" namespace "uvgrpc":
@@ -75,7 +86,9 @@ cdef extern from "src/bindings/message.h" namespace "uvgrpc":
 cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
     cdef cppclass CChannel "uvgrpc::Channel":
         @staticmethod
-        shared_ptr[CChannel] NewInsecure(shared_ptr[CLoopContext], const string&, CChannelArgs*)
+        shared_ptr[CChannel] New(
+            shared_ptr[CLoopContext], const string&, grpc_channel_credentials*, CChannelArgs*
+        )
         void Close()
         bool is_closed() const
         void* RegisterMethod(const string&)
@@ -111,6 +124,7 @@ cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
         bool request_streaming
         bool response_streaming
         grpc_slice request
+        CSharedCallCredentials credentials
 
     cdef cppclass CClientCall "uvgrpc::ClientCall":
         @staticmethod
@@ -159,6 +173,7 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         bool is_closed() const
         bool is_cancelled() const
         string Peer() const
+        grpc_call* core() const
 
 
 cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
@@ -166,19 +181,70 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         @staticmethod
         CServer* New(shared_ptr[CLoopContext], CChannelArgs*, PyObject*)
         void Abandon()
-        int AddInsecurePort(const string&)
+        int AddPort(const string&, grpc_server_credentials*)
         int AddMethod(const string&, bool)
         void Start()
         void Shutdown()
         void CancelAllCalls()
 
 
+cdef extern from "src/bindings/auth_context.h" namespace "uvgrpc":
+    object CPeerIdentities "uvgrpc::PeerIdentities"(grpc_call*)
+    object CPeerIdentityKey "uvgrpc::PeerIdentityKey"(grpc_call*)
+    object CAuthContext "uvgrpc::AuthContext"(grpc_call*)
+
+
+cdef extern from "src/bindings/python_request.h" namespace "uvgrpc":
+    cdef cppclass CPythonRequest "uvgrpc::PythonRequest":
+        void Ref()
+        void Unref()
+        bool Claim()
+        void Answer(const char*)
+
+
+cdef extern from "src/bindings/private_key_signer.h" namespace "uvgrpc":
+    cdef cppclass CSignRequest "uvgrpc::SignRequest"(CPythonRequest):
+        const string& data() const
+        int algorithm() const
+        void set_signature(string)
+        bool SetCancelNotice(PyObject*)
+
+    shared_ptr[CPrivateKeySigner] CNewPythonSigner "uvgrpc::NewPythonSigner"(
+        shared_ptr[CLoopContext], PyObject*
+    )
+
+
+cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
+    cdef cppclass CMetadataRequest "uvgrpc::MetadataRequest"(CPythonRequest):
+        const string& service_url() const
+        const string& method_name() const
+        COutgoingMetadata* metadata()
+
+    grpc_call_credentials* CNewPluginCallCredentials "uvgrpc::NewPluginCallCredentials"(
+        shared_ptr[CLoopContext], PyObject*
+    )
+
+
+cdef extern from "src/bindings/reloading_credentials.h" namespace "uvgrpc":
+    grpc_server_credentials* CNewReloadingTlsServerCredentials "uvgrpc::NewReloadingTlsServerCredentials"(
+        shared_ptr[CLoopContext], PyObject*, bool
+    )
+
+
 cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
+    cdef enum class CFetchResult "uvgrpc::FetchResult":
+        kNew
+        kUnchanged
+        kFailed
+
     cdef cppclass CPythonHooks "uvgrpc::PythonHooks":
         void (*on_request)(PyObject*, CServerCall*, int) noexcept
         void (*on_server_call_closed)(PyObject*) noexcept
         void (*on_server_shutdown)(PyObject*) noexcept
         void (*on_client_call_done)(PyObject*) noexcept
+        void (*on_metadata_request)(PyObject*, CMetadataRequest*) noexcept
+        void (*on_sign_request)(PyObject*, CSignRequest*) noexcept
+        CFetchResult (*fetch_certificates)(PyObject*, CServerCertificates*) noexcept
         void (*on_client_call_progress)(PyObject*) noexcept
         void (*resolve)(PyObject*, bool) noexcept
     CPythonHooks g_python

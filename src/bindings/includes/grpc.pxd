@@ -26,6 +26,12 @@ cdef extern from "grpc/grpc.h" nogil:
     ctypedef struct grpc_byte_buffer:
         pass
 
+    ctypedef struct grpc_arg:
+        pass
+
+    ctypedef struct grpc_call:
+        pass
+
     ctypedef struct grpc_metadata_array:
         size_t count
 

@@ -79,6 +79,20 @@ class Service:
     async def Peer(self, request: bytes, context: Any) -> bytes:
         return context.peer().encode()
 
+    async def Auth(self, request: bytes, context: Any) -> bytes:
+        """Answers with what the server knows of its peer."""
+        identities = context.peer_identities()
+        return json.dumps(
+            {
+                "identities": identities and [value.decode() for value in identities],
+                "key": context.peer_identity_key(),
+                "properties": {
+                    key: [value.decode() for value in values]
+                    for key, values in context.auth_context().items()
+                },
+            }
+        ).encode()
+
     def handler(self) -> grpc.GenericRpcHandler:
         names = [name for name in dir(self) if name[0].isupper()]
         return grpc.method_handlers_generic_handler(
