@@ -63,13 +63,18 @@ Registrar = Callable[[Any], Any]
 
 @contextlib.asynccontextmanager
 async def serving(
-    *registrars: Registrar, servicer: Any = None, grace: float | None = None, **options: Any
+    *registrars: Registrar,
+    servicer: Any = None,
+    credentials: grpc.ServerCredentials | None = None,
+    grace: float | None = None,
+    **options: Any,
 ) -> AsyncIterator[str]:
     """A server of grpc.aio.server() with the library; gives its target.
 
     Args:
       registrars: functions that add further services to the server they are given.
       servicer: instead of Library().
+      credentials: for a port with transport security.
       grace: seconds that calls have when it stops. With None connections are broken off, too, and
         a client on grpcio's own core may print a line about that.
       options: for grpc.aio.server().
@@ -79,7 +84,10 @@ async def serving(
     library_pb2_grpc.add_LibraryServicer_to_server(servicer or Library(), server)
     for register in registrars:
         register(server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if credentials is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     try:
         yield f"127.0.0.1:{port}"

@@ -89,6 +89,30 @@ def test_every_arity_has_a_client_and_a_server_span(program: Callable[[str], Out
         assert server["attributes"]["net.peer.ip"] == "127.0.0.1"
 
 
+_SECURE = """
+from tls import channel_tls, server_tls
+
+async def main():
+    {order}
+    async with (
+        serving(credentials=server_tls()) as target,
+        grpc.aio.secure_channel(target, channel_tls()) as channel,
+    ):
+        results = await every_arity(stub_on(channel))
+    print(json.dumps([results, spans()]))
+
+uvloop.run(main())
+"""
+
+
+def test_a_secure_channel_is_instrumented_too(program: Callable[[str], Outcome], order: str) -> None:
+    results, spans = program(_SETUP + _SECURE.format(order=order)).result
+    assert results == EVERY_ARITY
+    for method in EVERY_ARITY:
+        client = _one(spans, f"/{SERVICE}/{method}", "CLIENT")
+        assert _one(spans, f"/{SERVICE}/{method}", "SERVER")["parent"] == client["id"]
+
+
 _FAILURES = """
 async def main():
     {order}
