@@ -1,6 +1,9 @@
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Putting uvgrpc under grpc.aio: the one file that touches grpcio's private modules.
+"""Putting uvgrpc under grpc.aio.
+
+With _introspection.py and _observability.py, which install() calls, and _recorder.py the
+only files that touch grpcio's private modules.
 
 grpc.aio's factories look up their classes as globals of `grpc.aio._channel` and
 `grpc.aio._server`. Exchanging those two names works however and whenever a program
@@ -16,7 +19,7 @@ import threading
 import warnings
 from typing import Any
 
-from uvgrpc import _loop
+from uvgrpc import _introspection, _loop, _observability
 from uvgrpc.aio._channel import Channel
 from uvgrpc.aio._server import Server
 
@@ -121,7 +124,9 @@ def install(*, strict: bool = False) -> None:
         _State.server_type = stock_server.Server
         stock_channel.Channel = _chooser(Channel, _State.channel_type)
         stock_server.Server = _chooser(Server, _State.server_type)
+        _introspection.patch()
         _State.installed = True
+        _observability.patch()  # may warn
 
 
 def uninstall() -> None:
@@ -131,6 +136,8 @@ def uninstall() -> None:
             return
         stock_channel.Channel = _State.channel_type
         stock_server.Server = _State.server_type
+        _introspection.unpatch()
+        _observability.unpatch()
         _State.installed = False
         _State.warned = False
 
