@@ -19,7 +19,7 @@ from uvgrpc.aio._status import status_code
 
 _log = logging.getLogger("uvgrpc")
 
-_MIXED_STYLES = "The iterator and read/write APIs may not be mixed on a single RPC."
+STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 
 class Call(_core.ClientCall):
@@ -114,7 +114,7 @@ class _StreamResponse(Call):
         if self._iterates is None:
             self._iterates = iterates
         elif self._iterates is not iterates:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
 
     async def wait_for_connection(self) -> None:
         """Waits until the request went out on a connection.
@@ -160,7 +160,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
         await self._write(request)
 
     async def done_writing(self) -> None:
@@ -170,7 +170,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
         self._half_close()
 
     async def wait_for_connection(self) -> None:
@@ -238,10 +238,10 @@ class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
 
         Raises:
           AioRpcError: the call failed.
+          asyncio.CancelledError: it was cancelled on this side.
         """
         await self._wait_for_status()
-        if self._status_number() != 0:
-            raise self._error()
+        self._raise_for_status()
 
 
 class UnaryStreamCall(_StreamResponse, grpc.aio.UnaryStreamCall[Any, Any]):
