@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import functools
 import importlib
 import threading
 import warnings
@@ -26,6 +27,12 @@ from uvgrpc.aio._server import Server
 # Any: what is private to grpcio has no types.
 stock_channel: Any = importlib.import_module("grpc.aio._channel")
 stock_server: Any = importlib.import_module("grpc.aio._server")
+# Both have init_grpc_aio and shutdown_grpc_aio, which start and end a poller thread.
+_lifecycle_modules: Any = (
+    importlib.import_module("grpc.aio"),
+    importlib.import_module("grpc.experimental.aio"),
+)
+_lifecycle_names = ("init_grpc_aio", "shutdown_grpc_aio")
 
 _lock = threading.Lock()
 
@@ -38,6 +45,7 @@ class _State:
     warned = False
     channel_type: Any = None
     server_type: Any = None
+    lifecycle: tuple[Any, ...] = ()
 
 
 def _use_uvgrpc() -> bool:
@@ -95,6 +103,18 @@ def _chooser(ours: type, stock: type) -> Any:
     return _Chooser(stock.__name__, (ours,), {"_ours": ours, "_stock": stock, "__doc__": stock.__doc__})
 
 
+def _lifecycle(stock: Any) -> Any:
+    """init_grpc_aio or shutdown_grpc_aio: nothing, but on a loop that is not uvloop's."""
+
+    @functools.wraps(stock)
+    def function() -> None:
+        event_loop = asyncio._get_running_loop()
+        if event_loop is not None and not _loop.is_supported(event_loop):
+            stock()
+
+    return function
+
+
 def install(*, strict: bool = False) -> None:
     """Makes grpc.aio run on uvgrpc wherever uvloop's loop runs.
 
@@ -124,6 +144,10 @@ def install(*, strict: bool = False) -> None:
         _State.server_type = stock_server.Server
         stock_channel.Channel = _chooser(Channel, _State.channel_type)
         stock_server.Server = _chooser(Server, _State.server_type)
+        _State.lifecycle = tuple(getattr(_lifecycle_modules[0], name) for name in _lifecycle_names)
+        for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
+            for module in _lifecycle_modules:
+                setattr(module, name, _lifecycle(function))
         _introspection.patch()
         _State.installed = True
         _observability.patch()  # may warn
@@ -136,6 +160,9 @@ def uninstall() -> None:
             return
         stock_channel.Channel = _State.channel_type
         stock_server.Server = _State.server_type
+        for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
+            for module in _lifecycle_modules:
+                setattr(module, name, function)
         _introspection.unpatch()
         _observability.unpatch()
         _State.installed = False
