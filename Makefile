@@ -26,7 +26,7 @@ help:
 	@echo "make tsan          C++ tests under ThreadSanitizer"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make lint format   check the style; bring it about"
-	@echo "make requirements  make third_party/*.txt from *.in"
+	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
 
 .PHONY: demo
@@ -100,11 +100,25 @@ test-asan: venv
 tsan: venv
 	$(call preset,tsan)
 
+# The oldest grpcio that pyproject.toml allows, put before the one of $(TEST).
+OLDEST := build/oldest-grpcio
+
+$(OLDEST)/.ready: third_party/oldest.txt $(TEST)/.ready
+	@rm -rf $(OLDEST)
+	@$(TEST)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps --target $(OLDEST) -r third_party/oldest.txt
+	@touch $@
+
 .PHONY: test-python
-test-python: venv
+test-python: venv $(OLDEST)/.ready
 	$(call install,$(TEST),ON)
 	$(call say,Python tests)
 	@$(TEST)/bin/pytest
+	$(call say,Compat suite on grpc.aio as it is)
+	@UVGRPC_TEST_BACKEND=stock $(TEST)/bin/pytest tests/compat
+	$(call say,Compat suite on uvgrpc with the oldest grpcio)
+	@PYTHONPATH=$(CURDIR)/$(OLDEST) $(TEST)/bin/pytest tests/compat/test_signatures.py tests/compat/test_names.py \
+	  tests/compat/test_calls.py tests/compat/test_server.py tests/python/test_install.py \
+	  tests/python/test_credentials_recorder.py tests/python/test_credentials_tls.py
 
 .PHONY: bench
 bench: venv
@@ -115,7 +129,7 @@ bench: venv
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && for name in requirements siblings; do \
+	@cd third_party && for name in requirements siblings oldest; do \
 	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
 	done

@@ -11,6 +11,8 @@ import grpc
 
 CORE_VERSION: str
 
+def replace_sockets() -> int: ...
+
 class Loop:
     call_credentials: weakref.WeakKeyDictionary[grpc.CallCredentials, CallCredentials]
     def __init__(self, capsule: object, module_path: str) -> None: ...

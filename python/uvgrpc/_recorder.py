@@ -47,7 +47,8 @@ from uvgrpc._recipes import (
 cygrpc: Any = importlib.import_module("grpc._cython.cygrpc")
 AccessTokenAuthMetadataPlugin: Any = importlib.import_module("grpc._auth").AccessTokenAuthMetadataPlugin
 
-PrivateKeySignatureAlgorithm: Any = cygrpc.PrivateKeySignatureAlgorithm
+# Not in older releases, which have no custom signers either.
+PrivateKeySignatureAlgorithm: Any = getattr(cygrpc, "PrivateKeySignatureAlgorithm", None)
 
 # The certificates that grpcio comes with; trusted by channels that name none.
 DEFAULT_ROOTS_FILE = os.path.join(os.path.dirname(cygrpc.__file__), "_credentials", "roots.pem")
@@ -76,7 +77,7 @@ def channel_credentials(credentials: Any) -> ChannelRecipe:
             credentials._pem_root_certificates,
             credentials._private_key,
             credentials._certificate_chain,
-            credentials._private_key_signer,
+            getattr(credentials, "_private_key_signer", None),
         )
     if isinstance(credentials, cygrpc.XDSChannelCredentials):
         return XdsChannel(channel_credentials(credentials._fallback_credentials))

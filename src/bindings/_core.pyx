@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
 """The native half of uvgrpc: thin classes over the C++ of src/bindings.
@@ -46,6 +46,7 @@ from src.bindings.includes.bindings cimport (
     CPeerIdentities,
     CPeerIdentityKey,
     CPythonRequest,
+    CReplaceSockets,
     CReply,
     CServer,
     CServerCall,
@@ -174,6 +175,11 @@ cdef void _fill_args(CChannelArgs* args, object options) except *:
                 f"channel argument {name!r} must be int, str or bytes, got {type(value).__name__}; "
                 "objects that point into grpcio's own core cannot be used here"
             )
+
+
+def replace_sockets():
+    """In the child of a fork(): lets go of the parent's sockets. Returns their number."""
+    return CReplaceSockets()
 
 
 cdef class Loop:

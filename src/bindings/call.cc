@@ -27,6 +27,9 @@ Call::~Call() {
 }
 
 void Call::Unref() {
+  if (refs_.load(std::memory_order_acquire) == 2 && context_->InLoopThread()) {
+    HandleIdle();
+  }
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   context_->RunInLoop([this, keep_alive = context_] { delete this; });
 }

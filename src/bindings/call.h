@@ -27,6 +27,8 @@ class Call : public Collectable, public LoopResident {
  public:
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();
+  // Nothing but the Python object refers to it.
+  bool is_idle() const { return refs_.load(std::memory_order_relaxed) == 1; }
 
   // The peer's address as a URI, as gRPC gives it: "ipv4:127.0.0.1:50051".
   std::string Peer() const;
@@ -63,6 +65,10 @@ class Call : public Collectable, public LoopResident {
   // Collectable: drops the list's reference around StartPending.
   void StartCollected() final;
   virtual void StartPending() = 0;
+
+  // Loop thread: core is about to have nothing in work for this call; one
+  // reference is left.
+  virtual void HandleIdle() {}
 
   const std::shared_ptr<LoopContext> context_;
   grpc_call* call_ = nullptr;

@@ -64,6 +64,9 @@ void Channel::Close() {
   LoopBridge::CallScope scope(context_->bridge());
   Leave();
   grpc_channel_destroy(std::exchange(channel_, nullptr));
+  for (ClientCall* call : calls_) {
+    if (call->is_idle()) call->ReleaseCore();
+  }
 }
 
 void* Channel::RegisterMethod(const std::string& method) {
@@ -73,7 +76,8 @@ void* Channel::RegisterMethod(const std::string& method) {
 std::vector<PyObject*> Channel::CallOwners() const {
   std::vector<PyObject*> owners;
   for (const ClientCall* call : calls_) {
-    if (call->owner() != nullptr) owners.push_back(call->owner());
+    if (!call->is_done() && call->owner() != nullptr)
+      owners.push_back(call->owner());
   }
   return owners;
 }

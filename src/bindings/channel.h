@@ -50,7 +50,7 @@ class Channel final : public LoopResident {
   // the GIL; borrowed.
   std::vector<PyObject*> CallOwners() const;
 
-  // For ClientCall: from its start to its end.
+  // For ClientCall: all its life.
   void AddCall(ClientCall* call) { calls_.insert(call); }
   void RemoveCall(ClientCall* call) { calls_.erase(call); }
 

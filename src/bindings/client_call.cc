@@ -40,9 +40,16 @@ ClientCall::ClientCall(std::shared_ptr<Channel> channel,
 }
 
 ClientCall::~ClientCall() {
+  channel_->RemoveCall(this);
   if (!arguments_.request_streaming) grpc_slice_unref(arguments_.request);
-  grpc_metadata_array_destroy(&initial_metadata_);
-  grpc_metadata_array_destroy(&trailing_metadata_);
+  for (grpc_metadata_array* metadata :
+       {&initial_metadata_, &trailing_metadata_}) {
+    for (size_t i = 0; owns_metadata_ && i < metadata->count; ++i) {
+      grpc_slice_unref(metadata->metadata[i].key);
+      grpc_slice_unref(metadata->metadata[i].value);
+    }
+    grpc_metadata_array_destroy(metadata);
+  }
   grpc_byte_buffer_destroy(response_);
   grpc_slice_unref(details_);
   gpr_free(const_cast<char*>(error_string_));
@@ -167,6 +174,7 @@ void ClientCall::HalfClose() {
 
 void ClientCall::Cancel(const char* details) {
   if (done_) return;
+  cancelled_ = true;
   if (call_ != nullptr) {
     LoopBridge::CallScope scope(context_->bridge());
     grpc_call_cancel_with_status(call_, GRPC_STATUS_CANCELLED, details,
@@ -174,6 +182,25 @@ void ClientCall::Cancel(const char* details) {
   } else if (!std::exchange(cancelled_before_start_, true)) {
     cancel_details_ = details;
   }
+}
+
+void ClientCall::ReleaseCore() {
+  if (!done_ || call_ == nullptr || !channel_->is_closed()) return;
+  if (arguments_.response_streaming && !incoming_.has_ended()) {
+    // What core still has may be read; but nobody wants it after a cancel.
+    if (!cancelled_) return;
+    incoming_.End();
+  }
+  // Metadata is borrowed from core's call.
+  owns_metadata_ = true;
+  for (const grpc_metadata_array* metadata :
+       {&initial_metadata_, &trailing_metadata_}) {
+    for (size_t i = 0; i < metadata->count; ++i) {
+      grpc_slice_ref(metadata->metadata[i].key);
+      grpc_slice_ref(metadata->metadata[i].value);
+    }
+  }
+  grpc_call_unref(std::exchange(call_, nullptr));
 }
 
 void ClientCall::Abandon() {
@@ -237,7 +264,6 @@ bool ClientCall::HandleDone(bool /*ok*/) {
   done_ = true;
   if (is_unary()) has_initial_metadata_ = true;
   Leave();
-  channel_->RemoveCall(this);
   outgoing_.Fail();
   // Held back, the status is fetched with the last message.
   if (owner() != nullptr && !IsStatusHeld()) return true;

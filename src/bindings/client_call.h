@@ -60,6 +60,11 @@ class ClientCall final : public Call {
   // not been started never will be.
   void Cancel(const char* details);
 
+  // Lets go of core's call, which keeps the channel's connection, if it is over
+  // and the channel is closed: the program may keep this one as long as it
+  // likes.
+  void ReleaseCore();
+
   // Cuts the tie to the Python object, which is going; cancels the call unless
   // it is over. Any thread, with the GIL. The caller's reference is dropped.
   void Abandon();
@@ -117,6 +122,7 @@ class ClientCall final : public Call {
 
   void StartPending() override;
   void EndWithLoop() override;
+  void HandleIdle() override { ReleaseCore(); }
   // Makes core's call. False when the call is over before it began.
   bool Create();
   void StartUnary();
@@ -151,6 +157,8 @@ class ClientCall final : public Call {
   bool half_closed_ = false;
   bool connected_ = false;
   bool has_initial_metadata_ = false;
+  bool cancelled_ = false;
+  bool owns_metadata_ = false;
   bool wants_progress_ = false;
   bool done_ = false;
   bool cancelled_before_start_ = false;

@@ -40,6 +40,8 @@ class IncomingMessages {
   bool has_message() const { return !queue_.empty(); }
   // Whether every message was taken and none will follow.
   bool at_end() const { return ended_ && !has_message(); }
+  // Whether core has no message left to give.
+  bool has_ended() const { return ended_; }
 
   // The next message, the caller's from now on; null when there is none yet, or
   // none any more.

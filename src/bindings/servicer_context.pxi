@@ -183,6 +183,8 @@ cdef class ServicerContext:
         cdef uint32_t flags = 0
         if self._response_serializer is not None:
             message = self._response_serializer(message)
+        elif isinstance(message, str):
+            message = message.encode()
         _check_bytes(message, "response")
         if not self._metadata_sent:
             self._assign_initial_metadata(())
@@ -240,7 +242,13 @@ cdef class ServicerContext:
         if self._event_loop.is_closed():
             return
         for callback in callbacks:
-            self._event_loop.call_soon(callback, self)
+            self._event_loop.call_soon(self._run_callback, callback)
+
+    def _run_callback(self, callback):
+        try:
+            callback(self)
+        except Exception:
+            _log.exception("Error in callback for method [%s]", self._method_name)
 
     cdef _handle_error(self, error):
         """Reports what a handler raised, as grpc.aio does."""
@@ -266,9 +274,11 @@ cdef class ServicerContext:
 
 
 def _checked_trailing_metadata(metadata):
-    if not isinstance(metadata, tuple):
-        raise TypeError(f"Invalid trailing metadata type, expected tuple: {metadata}")
-    for entry in metadata:
+    """The entries of `metadata`, any collection of pairs, as a tuple."""
+    if isinstance(metadata, (str, dict)) or not hasattr(metadata, "__iter__"):
+        raise TypeError(f"Invalid trailing metadata type, expected a tuple of pairs: {metadata!r}")
+    entries = tuple(metadata)
+    for entry in entries:
         if not isinstance(entry, tuple) or len(entry) != 2:
             raise TypeError(f"Invalid trailing metadata, expected tuples of key and value: {entry!r}")
-    return metadata
+    return entries

@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A file descriptor that is closed when nobody took it.
+// A socket's file descriptor that is closed when nobody took it.
 
 #ifndef UVGRPC_IOMGR_UV_OWNED_FD_H_
 #define UVGRPC_IOMGR_UV_OWNED_FD_H_
@@ -10,12 +10,14 @@
 
 #include <utility>
 
+#include "src/iomgr_uv/socket_registry.h"
+
 namespace uvgrpc {
 
 class OwnedFd {
  public:
   OwnedFd() = default;
-  explicit OwnedFd(int fd) : fd_(fd) {}
+  explicit OwnedFd(int fd) : fd_(fd) { NoteSocket(fd); }
   OwnedFd(OwnedFd&& other) noexcept : fd_(other.Take()) {}
   OwnedFd& operator=(OwnedFd&& other) noexcept {
     Reset(other.Take());
@@ -28,7 +30,10 @@ class OwnedFd {
   [[nodiscard]] int Take() { return std::exchange(fd_, -1); }
   void Reset(int fd = -1) {
     const int old = std::exchange(fd_, fd);
-    if (old >= 0) close(old);
+    NoteSocket(fd);
+    if (old < 0) return;
+    ForgetSocket(old);
+    close(old);
   }
 
  private:

@@ -136,13 +136,15 @@ UnixSocketFile::UnixSocketFile(const ResolvedAddress& address)
     path_.clear();
     return;
   }
+  owner_ = getpid();
   device_ = file.st_dev;
   inode_ = file.st_ino;
 }
 
 void UnixSocketFile::Remove() {
   struct stat file;
-  if (!path_.empty() && stat(path_.c_str(), &file) == 0 &&
+  // The child of a fork() leaves its parent's alone.
+  if (!path_.empty() && owner_ == getpid() && stat(path_.c_str(), &file) == 0 &&
       file.st_dev == device_ && file.st_ino == inode_) {
     unlink(path_.c_str());
   }

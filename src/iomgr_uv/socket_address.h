@@ -51,11 +51,13 @@ class UnixSocketFile {
   // Remembers the file at the path of `address`, which was just bound.
   explicit UnixSocketFile(const ResolvedAddress& address);
 
-  // Removes the remembered file, if it is still there. Idempotent.
+  // Removes the remembered file, if it is still there and this process is the
+  // one that bound it. Idempotent.
   void Remove();
 
  private:
   std::string path_;  // empty: nothing to remove
+  pid_t owner_ = 0;
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

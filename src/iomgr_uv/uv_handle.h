@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "src/iomgr_uv/loop_bridge.h"
+#include "src/iomgr_uv/socket_registry.h"
 
 namespace uvgrpc {
 
@@ -69,6 +70,10 @@ class UvHandle {
   // which runs after the callbacks of all requests on the handle.
   void Close(std::shared_ptr<void> keep_alive) {
     if (header_ == nullptr) return;
+    // Of the types that own one.
+    if (header_->type == UV_TCP || header_->type == UV_NAMED_PIPE) {
+      ForgetSocket(fd());
+    }
     Header* header = std::exchange(header_, nullptr);
     header->keep_alive = std::move(keep_alive);
     header->bridge->uv().close(reinterpret_cast<uv_handle_t*>(HandleOf(header)),

@@ -15,6 +15,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "src/iomgr_uv/socket_registry.h"
 #include "src/iomgr_uv/uv_handle.h"
 #include "src/iomgr_uv/uv_status.h"
 
@@ -196,6 +197,7 @@ void PolledSocket::PostClosures(const absl::Status& status) {
 
 void PolledSocket::CloseFdIfDone() {
   if (released_ && poll_ == nullptr && fd_ != -1) {
+    ForgetSocket(fd_);
     close(std::exchange(fd_, -1));
   }
 }
@@ -263,6 +265,7 @@ ares_socket_t UvPolledFdFactory::OnOpen(int domain, int type, int protocol,
   auto* self = static_cast<UvPolledFdFactory*>(user_data);
   const int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   if (fd < 0) return ARES_SOCKET_BAD;
+  NoteSocket(fd);
   if (type == SOCK_STREAM) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

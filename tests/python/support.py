@@ -178,7 +178,8 @@ async def error_of(call: Awaitable[Any]) -> grpc.aio.AioRpcError:
 
 def environment() -> dict[str, str]:
     """For a child process: it finds the tests' modules, and this process's."""
-    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    folders = [str(HERE), str(HERE.parent / "compat")]
+    path = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, "PYTHONPATH": path}
 
 

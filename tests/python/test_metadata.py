@@ -238,7 +238,7 @@ def test_invalid_trailing_metadata_is_a_type_error_in_the_handler() -> None:
         errors: list[str] = []
 
         async def handler(request: bytes, context: Any) -> bytes:
-            for metadata in ([("x-key", "value")], (["x-key", "value"],), ("x-key",)):
+            for metadata in ({"x-key": "value"}, (["x-key", "value"],), ("x-key",)):
                 try:
                     context.set_trailing_metadata(metadata)
                 except TypeError as error:

@@ -37,6 +37,9 @@ from grpc.aio import (
     UsageError,
 )
 
+# Importable from grpc.aio too, though its __all__ does not list it.
+from grpc.aio import ChannelArgumentType as ChannelArgumentType  # type: ignore[attr-defined]
+
 from uvgrpc.aio._channel import insecure_channel, secure_channel
 from uvgrpc.aio._server import server
 

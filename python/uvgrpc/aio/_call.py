@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc.aio import _abstract
 from uvgrpc.aio._status import status_code
 
 _log = logging.getLogger("uvgrpc")
@@ -224,7 +225,7 @@ def _cancel(reference: weakref.ref[_StreamRequest]) -> None:
         call.cancel()
 
 
-class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
+class UnaryUnaryCall(_UnaryResponse, _abstract.UnaryUnaryCall):
     """One request, one response. Await it for the response; as often as wanted.
 
     Raises, when awaited:
@@ -244,16 +245,16 @@ class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
         self._raise_for_status()
 
 
-class UnaryStreamCall(_StreamResponse, grpc.aio.UnaryStreamCall[Any, Any]):
+class UnaryStreamCall(_StreamResponse, _abstract.UnaryStreamCall):
     """One request, a stream of responses. Iterate over it, or read()."""
 
 
-class StreamUnaryCall(_StreamRequest, _UnaryResponse, grpc.aio.StreamUnaryCall[Any, Any]):
+class StreamUnaryCall(_StreamRequest, _UnaryResponse, _abstract.StreamUnaryCall):
     """A stream of requests, one response. Await it for the response.
 
     See UnaryUnaryCall for what that raises.
     """
 
 
-class StreamStreamCall(_StreamRequest, _StreamResponse, grpc.aio.StreamStreamCall[Any, Any]):
+class StreamStreamCall(_StreamRequest, _StreamResponse, _abstract.StreamStreamCall):
     """Streams both ways. Iterate over it or read(); pass an iterator or write()."""

@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc._recorder import unwrapped
 from uvgrpc.aio._credentials import call_credentials, channel_factory
@@ -37,7 +38,7 @@ class Channel(grpc.aio.Channel):
     """A channel on the event loop of its first use.
 
     It may be made before a loop runs. When that loop is closed, the channel can be
-    used again on the next one.
+    used again on the next one; so it can in a process that was forked.
 
     Args:
       target: the server's address, in gRPC's name syntax.
@@ -112,7 +113,13 @@ class Channel(grpc.aio.Channel):
             loop, event_loop, self._target, self._make_credentials(loop), self._options
         )
         self._event_loop = event_loop
+        leave_in_child(self)
         return self._core
+
+    def _leave_parent(self) -> Any:
+        """Forgets its connections: this process is the child of a fork()."""
+        left, self._core, self._event_loop = (self._core, self._event_loop), None, None
+        return left
 
     def _call_credentials(self, credentials: grpc.CallCredentials) -> _core.CallCredentials:
         """Credentials for one call on this channel, which must be bound.

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc.aio import _abstract
 from uvgrpc.aio._options import compression_entry
 from uvgrpc.aio._status import status_number
 
@@ -21,7 +22,7 @@ class Metadatum(NamedTuple):
 
 
 # The stubs of grpc.aio are narrower than grpc.aio: they forbid int codes, for one.
-class ServicerContext(_core.ServicerContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
+class ServicerContext(_core.ServicerContext, _abstract.ServicerContext):  # type: ignore[misc]
     """What a handler knows of its RPC, and how it shapes the answer.
 
     Programs may set attributes of their own on it.

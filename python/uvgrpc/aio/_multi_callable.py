@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 import grpc.aio
 
+from uvgrpc.aio import _abstract
 from uvgrpc.aio._call import Call, StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
 from uvgrpc.aio._intercepted_call import (
     InterceptedCall,
@@ -144,7 +145,7 @@ class MultiCallable:
         )
 
 
-class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
+class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
     """Calls with one request and one response."""
 
     def __call__(
@@ -190,7 +191,7 @@ class UnaryUnaryMultiCallable(MultiCallable, grpc.aio.UnaryUnaryMultiCallable[An
         )
 
 
-class UnaryStreamMultiCallable(MultiCallable, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
+class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable):
     """Calls with one request and a stream of responses."""
 
     _response_streaming = True
@@ -221,7 +222,7 @@ class UnaryStreamMultiCallable(MultiCallable, grpc.aio.UnaryStreamMultiCallable[
         )
 
 
-class StreamUnaryMultiCallable(MultiCallable, grpc.aio.StreamUnaryMultiCallable[Any, Any]):
+class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable):
     """Calls with a stream of requests and one response."""
 
     _request_streaming = True
@@ -257,7 +258,7 @@ class StreamUnaryMultiCallable(MultiCallable, grpc.aio.StreamUnaryMultiCallable[
         return call
 
 
-class StreamStreamMultiCallable(MultiCallable, grpc.aio.StreamStreamMultiCallable[Any, Any]):
+class StreamStreamMultiCallable(MultiCallable, _abstract.StreamStreamMultiCallable):
     """Calls with streams both ways."""
 
     _request_streaming = True

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
@@ -14,11 +15,14 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
+from uvgrpc._fork import leave_in_child
 from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._options import with_compression
+
+_log = logging.getLogger("uvgrpc")
 
 
 class _CallDetails(NamedTuple):
@@ -57,9 +61,14 @@ class Server(grpc.aio.Server):
         maximum_concurrent_rpcs: int | None,
         compression: grpc.Compression | None,
     ) -> None:
+        invalid = [one for one in interceptors or () if not isinstance(one, grpc.aio.ServerInterceptor)]
+        if invalid:
+            raise ValueError(f"Interceptor must be ServerInterceptor, the following are invalid: {invalid}")
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
         event_loop = running_loop("a server")
+        self._event_loop = event_loop
+        self._is_left = False
         self._loop = core_loop(event_loop)
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
@@ -76,6 +85,7 @@ class Server(grpc.aio.Server):
             maximum_concurrent_rpcs,
         )
         self.add_generic_rpc_handlers(generic_handlers or ())
+        leave_in_child(self)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that find a method by its name, after those of earlier calls.
@@ -94,8 +104,11 @@ class Server(grpc.aio.Server):
         """Adds the handlers of a service by name. They win over generic ones.
 
         Those added before start() are known to core, which then reads their requests by
-        itself.
+        itself. Once the server has started none can be added: that is logged.
         """
+        if self._core.is_started:
+            _log.warning("Cannot register method handlers once server has started")
+            return
         for name, handler in method_handlers.items():
             self._registered[f"/{service_name}/{name}"] = handler
 
@@ -115,6 +128,8 @@ class Server(grpc.aio.Server):
         return self._add_port(address, _core.insecure_server_credentials())
 
     def _add_port(self, address: str, credentials: _core.ServerCredentials) -> int:
+        if isinstance(address, bytes):
+            address = address.decode()
         port = self._core.add_port(address, credentials)
         if port == 0:
             raise RuntimeError(
@@ -139,12 +154,28 @@ class Server(grpc.aio.Server):
         """
         return self._add_port(address, core_server_credentials(server_credentials, self._loop))
 
+    def _leave_parent(self) -> Any:
+        """It is stopped here: this process is the child of a fork()."""
+        self._is_left = True
+        return self._core
+
+    def _check_loop(self) -> None:
+        if not self._core.is_stopped and asyncio.get_running_loop() is not self._event_loop:
+            raise grpc.aio.UsageError(
+                "the server belongs to another event loop: make a server of its own for each loop"
+            )
+
     async def start(self) -> None:
         """Starts serving. Does nothing while the server runs.
 
         Raises:
-          UsageError: the server was stopped.
+          UsageError: the server was stopped, or it is another loop's or process's.
         """
+        if self._is_left:
+            raise grpc.aio.UsageError(
+                "the server belongs to the process that forked this one: make a server of its own for each"
+            )
+        self._check_loop()
         if self._core.is_shutting_down:
             raise grpc.aio.UsageError("Server not in ready state")
         if self._core.is_started:
@@ -159,7 +190,13 @@ class Server(grpc.aio.Server):
         Args:
           grace: seconds to let RPCs finish before they are aborted; None aborts them at
             once. Of several calls the one that ends first decides.
+
+        Raises:
+          UsageError: the server is another loop's.
         """
+        if self._is_left:
+            return
+        self._check_loop()
         finished = self._core.shutdown()
         if grace is not None and grace > 0:
             await asyncio.wait([finished], timeout=grace)
@@ -175,7 +212,13 @@ class Server(grpc.aio.Server):
 
         Returns:
           Whether the time ran out.
+
+        Raises:
+          UsageError: the server is another loop's.
         """
+        if self._is_left:
+            return False
+        self._check_loop()
         if timeout is None:
             await self._stopped.wait()
             return False

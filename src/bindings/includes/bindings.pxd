@@ -44,6 +44,10 @@ cdef extern from "src/iomgr_uv/loop_bridge.h" namespace "uvgrpc" nogil:
         string DescribeHandles() const
 
 
+cdef extern from "src/iomgr_uv/socket_registry.h" namespace "uvgrpc" nogil:
+    int CReplaceSockets "uvgrpc::ReplaceSockets"()
+
+
 cdef extern from "src/bindings/core_init.h" namespace "uvgrpc" nogil:
     void CInitCore "uvgrpc::InitCore"()
 

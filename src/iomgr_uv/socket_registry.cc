@@ -1,0 +1,65 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/iomgr_uv/socket_registry.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace uvgrpc {
+namespace {
+
+constexpr int kMaxFd = 1 << 20;
+constexpr int kBits = 64;
+
+// A bit a descriptor; 128 KiB of zero pages, of which the first is used.
+std::array<std::atomic<uint64_t>, kMaxFd / kBits> g_sockets;
+
+std::atomic<uint64_t>& WordOf(int fd) {
+  return g_sockets[static_cast<size_t>(fd) / kBits];
+}
+
+uint64_t BitOf(int fd) { return uint64_t{1} << (fd % kBits); }
+
+}  // namespace
+
+void NoteSocket(int fd) {
+  if (fd < 0 || fd >= kMaxFd) return;
+  WordOf(fd).fetch_or(BitOf(fd), std::memory_order_relaxed);
+}
+
+void ForgetSocket(int fd) {
+  if (fd < 0 || fd >= kMaxFd) return;
+  WordOf(fd).fetch_and(~BitOf(fd), std::memory_order_relaxed);
+}
+
+int ReplaceSockets() {
+  int count = 0;
+  // The other end stays open: a socket without a peer would be readable for
+  // ever.
+  int nowhere[2] = {-1, -1};
+  for (size_t index = 0; index < g_sockets.size(); ++index) {
+    const uint64_t word = g_sockets[index].load(std::memory_order_relaxed);
+    if (word == 0) continue;
+    for (int bit = 0; bit < kBits; ++bit) {
+      if ((word >> bit & 1) == 0) continue;
+      if (nowhere[0] < 0 &&
+          socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                     nowhere) != 0) {
+        return count;
+      }
+      const int fd = static_cast<int>(index) * kBits + bit;
+      if (dup3(nowhere[0], fd, O_CLOEXEC) >= 0) ++count;
+    }
+  }
+  if (nowhere[0] >= 0) close(nowhere[0]);
+  return count;
+}
+
+}  // namespace uvgrpc
