@@ -13,6 +13,7 @@ PYTHON ?= python3
 DEMO := .venv-demo
 TEST := .venv-test
 REQUIREMENTS := third_party/requirements.txt
+SIBLINGS := third_party/siblings.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CXX_FILES = $$(find src tests bench/peers -name '*.h' -o -name '*.cc')
 
@@ -55,10 +56,13 @@ define install
 	  || { tail -n 60 build/pip-install.log; exit 1; }
 endef
 
+# The tests also need the packages that stand on grpc.aio.
+$(TEST)/.ready: $(SIBLINGS)
+
 .venv-%/.ready: $(REQUIREMENTS)
 	$(call say,Virtual environment .venv-$*)
 	@$(PYTHON) -m venv .venv-$*
-	@.venv-$*/bin/pip install --quiet --require-hashes --only-binary :all: -r $(REQUIREMENTS)
+	@.venv-$*/bin/pip install --quiet --require-hashes --only-binary :all: $(addprefix -r ,$(filter %.txt,$^))
 	@touch $@
 
 .PHONY: venv
@@ -125,10 +129,10 @@ bench: venv
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
-	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
-	@cd third_party && ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
-	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o oldest.txt oldest.in
+	@cd third_party && for name in requirements siblings oldest; do \
+	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
+	done
 
 .PHONY: clean
 clean:

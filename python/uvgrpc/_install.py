@@ -1,6 +1,9 @@
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Putting uvgrpc under grpc.aio: the one file that touches grpcio's private modules.
+"""Putting uvgrpc under grpc.aio.
+
+With _introspection.py and _observability.py, which install() calls, and _recorder.py the
+only files that touch grpcio's private modules.
 
 grpc.aio's factories look up their classes as globals of `grpc.aio._channel` and
 `grpc.aio._server`. Exchanging those two names works however and whenever a program
@@ -11,18 +14,25 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import functools
 import importlib
 import threading
 import warnings
 from typing import Any
 
-from uvgrpc import _loop
+from uvgrpc import _introspection, _loop, _observability
 from uvgrpc.aio._channel import Channel
 from uvgrpc.aio._server import Server
 
 # Any: what is private to grpcio has no types.
 stock_channel: Any = importlib.import_module("grpc.aio._channel")
 stock_server: Any = importlib.import_module("grpc.aio._server")
+# Both have init_grpc_aio and shutdown_grpc_aio, which start and end a poller thread.
+_lifecycle_modules: Any = (
+    importlib.import_module("grpc.aio"),
+    importlib.import_module("grpc.experimental.aio"),
+)
+_lifecycle_names = ("init_grpc_aio", "shutdown_grpc_aio")
 
 _lock = threading.Lock()
 
@@ -35,6 +45,7 @@ class _State:
     warned = False
     channel_type: Any = None
     server_type: Any = None
+    lifecycle: tuple[Any, ...] = ()
 
 
 def _use_uvgrpc() -> bool:
@@ -92,6 +103,18 @@ def _chooser(ours: type, stock: type) -> Any:
     return _Chooser(stock.__name__, (ours,), {"_ours": ours, "_stock": stock, "__doc__": stock.__doc__})
 
 
+def _lifecycle(stock: Any) -> Any:
+    """init_grpc_aio or shutdown_grpc_aio: nothing, but on a loop that is not uvloop's."""
+
+    @functools.wraps(stock)
+    def function() -> None:
+        event_loop = asyncio._get_running_loop()
+        if event_loop is not None and not _loop.is_supported(event_loop):
+            stock()
+
+    return function
+
+
 def install(*, strict: bool = False) -> None:
     """Makes grpc.aio run on uvgrpc wherever uvloop's loop runs.
 
@@ -121,7 +144,13 @@ def install(*, strict: bool = False) -> None:
         _State.server_type = stock_server.Server
         stock_channel.Channel = _chooser(Channel, _State.channel_type)
         stock_server.Server = _chooser(Server, _State.server_type)
+        _State.lifecycle = tuple(getattr(_lifecycle_modules[0], name) for name in _lifecycle_names)
+        for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
+            for module in _lifecycle_modules:
+                setattr(module, name, _lifecycle(function))
+        _introspection.patch()
         _State.installed = True
+        _observability.patch()  # may warn
 
 
 def uninstall() -> None:
@@ -131,6 +160,11 @@ def uninstall() -> None:
             return
         stock_channel.Channel = _State.channel_type
         stock_server.Server = _State.server_type
+        for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
+            for module in _lifecycle_modules:
+                setattr(module, name, function)
+        _introspection.unpatch()
+        _observability.unpatch()
         _State.installed = False
         _State.warned = False
 

@@ -109,6 +109,16 @@ from src.bindings.includes.grpc cimport (
     grpc_status_code,
     grpc_version_string,
 )
+from src.bindings.includes.introspection cimport (
+    CChannelzChannel,
+    CChannelzServer,
+    CChannelzServers,
+    CChannelzServerSockets,
+    CChannelzSocket,
+    CChannelzSubchannel,
+    CChannelzTopChannels,
+    CXdsConfigs,
+)
 
 CORE_VERSION = (<bytes>grpc_version_string()).decode()
 
@@ -229,6 +239,7 @@ include "client_call.pxi"
 include "servicer_context.pxi"
 include "server.pxi"
 include "serving.pxi"
+include "introspection.pxi"
 
 
 g_python.on_request = &_on_request

@@ -180,7 +180,7 @@ cdef class ClientCall:
         self._raise_for_status()
         return self._response
 
-    cdef _raise_for_status(self):
+    def _raise_for_status(self):
         """Raises what the final status stands for, if it is not OK."""
         if self._cancelled_locally:
             raise CancelledError()

@@ -30,6 +30,7 @@ cdef class ServicerContext:
     cdef bint _handler_over
     cdef bint _is_counted
     cdef list _callbacks
+    cdef object _closed_hook
     cdef object __weakref__
 
     def __cinit__(self):
@@ -138,6 +139,11 @@ cdef class ServicerContext:
     async def abort_with_status(self, status):
         await self.abort(status.code, status.details, status.trailing_metadata)
 
+    def _when_closed(self, hook):
+        """Has `hook()` called as soon as the RPC is over, though its handler may not be."""
+        self._closed_hook = hook
+        self._call.set_wants_close()
+
     # ---- what the server calls
 
     cdef _check_running(self):
@@ -209,12 +215,15 @@ cdef class ServicerContext:
 
     cdef _handle_closed(self):
         task = self._task
+        if self._closed_hook is not None:
+            self._closed_hook()
         if self._call.is_cancelled() and task is not None and not task.done():
             task.cancel()
         self._run_callbacks_when_over()
 
     cdef _leave(self):
-        """The handler is over: breaks the cycle with its task."""
+        """The handler is over: breaks the cycles with its task and its thread."""
+        self._closed_hook = None
         self._task = None
         self._handler_over = True
         self._server._forget(self)

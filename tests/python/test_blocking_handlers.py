@@ -270,6 +270,28 @@ def test_stop_does_not_wait_for_a_generator_whose_client_has_gone(where: str) ->
     run(main())
 
 
+@pytest.mark.uvgrpc_only  # stock hangs for good
+@pytest.mark.parametrize("grace", [None, 0.05])
+def test_a_pool_may_be_shut_down_right_after_the_server(grace: float | None) -> None:
+    """It is waited for on the loop's thread, so its threads must not wait for the loop."""
+
+    def generator(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        while True:
+            yield bytes(100_000)
+
+    async def main() -> None:
+        generic = service(Method=grpc.stream_stream_rpc_method_handler(generator))
+        with ThreadPoolExecutor(2) as pool:
+            async with serving(generic, migration_thread_pool=pool, grace=grace) as running:
+                channel = aio.insecure_channel(running.target)
+                calls = [channel.stream_stream(METHOD)() for _ in range(2)]
+                for call in calls:
+                    await call.read()
+        await channel.close()
+
+    run(main())
+
+
 def test_callbacks_are_called_when_the_rpc_is_over() -> None:
     called: list[str] = []
 

@@ -297,3 +297,26 @@ def test_one_symbol_is_exported() -> None:
     # A library of libuv's names would be found through the handle's dependencies.
     for name in ("grpc_init", "grpc_channel_create", "grpc_server_start"):
         assert not hasattr(library, name)
+
+
+def test_init_grpc_aio_starts_no_thread() -> None:
+    """Programs call it early as a workaround for hangs at exit (#22365)."""
+    outcome = run_program("""
+import grpc.experimental.aio
+stock = grpc.aio.init_grpc_aio
+uvgrpc.install()
+grpc.aio.init_grpc_aio()
+
+async def main():
+    grpc.aio.init_grpc_aio()
+    grpc.experimental.aio.init_grpc_aio()
+    async with calling(echo) as call:
+        await call(b"")
+    grpc.aio.shutdown_grpc_aio()
+    return len(os.listdir("/proc/self/task"))
+
+threads = uvloop.run(main())
+uvgrpc.uninstall()
+print(json.dumps([threads, grpc.aio.init_grpc_aio is stock]))
+""")
+    assert outcome.result == [1, True]

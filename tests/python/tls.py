@@ -65,10 +65,13 @@ def channel_tls(identity: Identity | None = None, roots: bytes | None = None) ->
 
 @contextlib.asynccontextmanager
 async def serving_at(
-    address: str, credentials: grpc.ServerCredentials, *generic: grpc.GenericRpcHandler
+    address: str,
+    credentials: grpc.ServerCredentials,
+    *generic: grpc.GenericRpcHandler,
+    **options: Any,
 ) -> AsyncIterator[Serving]:
     """A server of `generic` handlers on a secure port."""
-    server = aio.server()
+    server = aio.server(**options)
     server.add_generic_rpc_handlers(generic)
     port = server.add_secure_port(address, credentials)
     await server.start()
@@ -79,9 +82,9 @@ async def serving_at(
 
 
 def serving_tls(
-    credentials: grpc.ServerCredentials, *generic: grpc.GenericRpcHandler
+    credentials: grpc.ServerCredentials, *generic: grpc.GenericRpcHandler, **options: Any
 ) -> contextlib.AbstractAsyncContextManager[Serving]:
-    return serving_at("127.0.0.1:0", credentials, *generic)
+    return serving_at("127.0.0.1:0", credentials, *generic, **options)
 
 
 async def auth(_request: bytes, context: Any) -> bytes:

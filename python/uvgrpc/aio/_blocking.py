@@ -7,9 +7,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import functools
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
 import grpc
@@ -35,10 +36,13 @@ class _Bridge:
         self._lock = threading.Lock()
         self._waiting: set[concurrent.futures.Future[Any]] = set()
         self._is_over = False
-        context.add_done_callback(lambda _context: self.loop_is_closing())
+        # The loop itself holds tasks weakly.
+        self._tasks: set[asyncio.Task[Any]] = set()
+        # At once, not when the loop comes to it: it may be about to wait for the thread.
+        context._when_closed(self.let_go)
         end_with_loop(self._loop, self)
 
-    def call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    def call(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         """Runs a coroutine function on the loop and waits for its result.
 
         Raises:
@@ -62,44 +66,38 @@ class _Bridge:
 
     def _start(
         self,
-        function: Callable[..., Awaitable[Any]],
+        function: Callable[..., Coroutine[Any, Any, Any]],
         args: tuple[Any, ...],
         result: concurrent.futures.Future[Any],
     ) -> None:
-        async def run() -> None:
-            try:
-                value = await function(*args)
-            except asyncio.CancelledError:
-                self._settle(result, RpcEnded("the RPC was cancelled"))
-            except BaseException as error:
-                self._settle(result, error)
-            else:
-                self._settle(result, None, value)
+        if result.done():
+            return
+        task = self._loop.create_task(function(*args))
+        self._tasks.add(task)
+        task.add_done_callback(functools.partial(self._settle, result))
 
-        task = self._loop.create_task(run())
-        # The loop itself holds tasks weakly.
-        result.add_done_callback(lambda _: task.done() or self._loop.call_soon_threadsafe(task.cancel))
-
-    def _settle(
-        self, result: concurrent.futures.Future[Any], error: BaseException | None, value: Any = None
-    ) -> None:
-        with self._lock:
-            if result.done():
-                return
-            self._waiting.discard(result)
+    def _settle(self, result: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = RpcEnded("the RPC was cancelled") if task.cancelled() else task.exception()
+        if result.done():  # the thread was let go
+            return
         if error is None:
-            result.set_result(value)
+            result.set_result(task.result())
         else:
             result.set_exception(error)
 
-    def loop_is_closing(self) -> None:
-        """Lets go of all threads that wait."""
+    def let_go(self) -> None:
+        """The RPC is over: lets go of all threads that wait, and of those that will. Loop thread."""
         with self._lock:
             self._is_over = True
             waiting, self._waiting = self._waiting, set()
         for result in waiting:
             if not result.done():
                 result.set_exception(RpcEnded("the RPC is over"))
+        for task in self._tasks:
+            task.cancel()
+
+    loop_is_closing = let_go
 
 
 class BlockingServicerContext(grpc.ServicerContext):
@@ -273,6 +271,8 @@ async def run_blocking(
         if context.done():
             return None
         raise
+    finally:
+        bridge.let_go()
     if inspect.isawaitable(result):
         # A plain function that hands out a coroutine.
         result = await result

@@ -20,7 +20,7 @@ from uvgrpc.aio._status import status_code
 
 _log = logging.getLogger("uvgrpc")
 
-_MIXED_STYLES = "The iterator and read/write APIs may not be mixed on a single RPC."
+STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 
 class Call(_core.ClientCall):
@@ -115,7 +115,7 @@ class _StreamResponse(Call):
         if self._iterates is None:
             self._iterates = iterates
         elif self._iterates is not iterates:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
 
     async def wait_for_connection(self) -> None:
         """Waits until the request went out on a connection.
@@ -161,7 +161,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
         await self._write(request)
 
     async def done_writing(self) -> None:
@@ -171,7 +171,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(_MIXED_STYLES)
+            raise self.usage_error(STYLES_MIXED)
         self._half_close()
 
     async def wait_for_connection(self) -> None:
@@ -239,10 +239,10 @@ class UnaryUnaryCall(_UnaryResponse, _abstract.UnaryUnaryCall):
 
         Raises:
           AioRpcError: the call failed.
+          asyncio.CancelledError: it was cancelled on this side.
         """
         await self._wait_for_status()
-        if self._status_number() != 0:
-            raise self._error()
+        self._raise_for_status()
 
 
 class UnaryStreamCall(_StreamResponse, _abstract.UnaryStreamCall):

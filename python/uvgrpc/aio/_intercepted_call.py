@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import grpc
 import grpc.aio
 
+from uvgrpc.aio._call import STYLES_MIXED
 from uvgrpc.aio._interceptor import (
     STREAM_STREAM,
     STREAM_UNARY,
@@ -28,7 +29,7 @@ from uvgrpc.aio._interceptor import (
     Kind,
     Starter,
 )
-from uvgrpc.aio._local_call import STYLES_MIXED, DoneCallback, LocalCall, run_callbacks
+from uvgrpc.aio._local_call import DoneCallback, LocalCall, run_callbacks
 from uvgrpc.aio._request_pipe import RequestPipe
 
 _FINISHED = "RPC already finished."

@@ -16,7 +16,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
+from uvgrpc.aio._call import STYLES_MIXED
+
 _CANCELLED_HERE = "Locally cancelled by application!"
 
 DoneCallback = Callable[[Any], None]
