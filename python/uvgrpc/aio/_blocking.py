@@ -36,8 +36,8 @@ class _Bridge:
         self._lock = threading.Lock()
         self._waiting: set[concurrent.futures.Future[Any]] = set()
         self._is_over = False
-        # The loop itself holds tasks weakly.
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # What runs, and for whom. The loop itself holds tasks weakly.
+        self._tasks: dict[asyncio.Task[Any], concurrent.futures.Future[Any]] = {}
         # At once, not when the loop comes to it: it may be about to wait for the thread.
         context._when_closed(self.let_go)
         end_with_loop(self._loop, self)
@@ -73,11 +73,11 @@ class _Bridge:
         if result.done():
             return
         task = self._loop.create_task(function(*args))
-        self._tasks.add(task)
+        self._tasks[task] = result
         task.add_done_callback(functools.partial(self._settle, result))
 
     def _settle(self, result: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = RpcEnded("the RPC was cancelled") if task.cancelled() else task.exception()
         if result.done():  # the thread was let go
             return
@@ -88,6 +88,10 @@ class _Bridge:
 
     def let_go(self) -> None:
         """The RPC is over: lets go of all threads that wait, and of those that will. Loop thread."""
+        # What ended the RPC, an abort, has its answer already.
+        for task, result in list(self._tasks.items()):
+            if task.done():
+                self._settle(result, task)
         with self._lock:
             self._is_over = True
             waiting, self._waiting = self._waiting, set()
