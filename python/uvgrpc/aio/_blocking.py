@@ -34,10 +34,9 @@ class _Bridge:
     def __init__(self, context: ServicerContext) -> None:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        # What threads wait for, with the task that is to provide it once that has begun.
+        self._waiting: dict[concurrent.futures.Future[Any], asyncio.Task[Any] | None] = {}
         self._is_over = False
-        # What runs, and for whom. The loop itself holds tasks weakly.
-        self._tasks: dict[asyncio.Task[Any], concurrent.futures.Future[Any]] = {}
         # At once, not when the loop comes to it: it may be about to wait for the thread.
         context._when_closed(self.let_go)
         end_with_loop(self._loop, self)
@@ -52,7 +51,7 @@ class _Bridge:
         with self._lock:
             if self._is_over:
                 raise RpcEnded("the RPC is over")
-            self._waiting.add(result)
+            self._waiting[result] = None
         try:
             self._loop.call_soon_threadsafe(self._start, function, args, result)
             return result.result()
@@ -62,7 +61,7 @@ class _Bridge:
             raise
         finally:
             with self._lock:
-                self._waiting.discard(result)
+                self._waiting.pop(result, None)
 
     def _start(
         self,
@@ -70,16 +69,17 @@ class _Bridge:
         args: tuple[Any, ...],
         result: concurrent.futures.Future[Any],
     ) -> None:
-        if result.done():
-            return
-        task = self._loop.create_task(function(*args))
-        self._tasks[task] = result
-        task.add_done_callback(functools.partial(self._settle, result))
+        task = None
+        with self._lock:
+            if result in self._waiting:
+                self._waiting[result] = task = self._loop.create_task(function(*args))
+        if task is not None:
+            task.add_done_callback(functools.partial(self._settle, result))
 
     def _settle(self, result: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(task, None)
+        # Asked for in any case: asyncio complains of an error that nobody looked at.
         error = RpcEnded("the RPC was cancelled") if task.cancelled() else task.exception()
-        if result.done():  # the thread was let go
+        if result.done():
             return
         if error is None:
             result.set_result(task.result())
@@ -88,18 +88,18 @@ class _Bridge:
 
     def let_go(self) -> None:
         """The RPC is over: lets go of all threads that wait, and of those that will. Loop thread."""
-        # What ended the RPC, an abort, has its answer already.
-        for task, result in list(self._tasks.items()):
-            if task.done():
-                self._settle(result, task)
         with self._lock:
             self._is_over = True
-            waiting, self._waiting = self._waiting, set()
-        for result in waiting:
+            waiting, self._waiting = self._waiting, {}
+        for result, task in waiting.items():
+            if task is not None and task.done():
+                # It is what ended the RPC, or came just in time.
+                self._settle(result, task)
+                continue
+            if task is not None:
+                task.cancel()
             if not result.done():
                 result.set_exception(RpcEnded("the RPC is over"))
-        for task in self._tasks:
-            task.cancel()
 
     loop_is_closing = let_go
 
