@@ -265,11 +265,14 @@ cdef class ServicerContext:
         number = _UNKNOWN if self._status is None else self._status_number_of(self._status)
         if number == _OK:
             number = _UNKNOWN
-        try:
-            text = f"Unexpected {type(error)}: {error}"
-        except Exception:
-            # The exception's own __str__ fails.
-            text = f"Unexpected {type(error)}"
+        if self._server._hides_exceptions:
+            text = "Unexpected error in the handler."
+        else:
+            try:
+                text = f"Unexpected {type(error)}: {error}"
+            except Exception:
+                # The exception's own __str__ fails.
+                text = f"Unexpected {type(error)}"
         self._send_reply(number, text)
 
 
