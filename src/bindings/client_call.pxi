@@ -24,9 +24,7 @@ cdef class ClientCall:
     cdef bint _response_streaming
     cdef bint _done
     cdef bint _cancelled_locally
-    cdef bint _half_closed
     cdef bint _at_end
-    cdef bint _iterated
     cdef int _code
     cdef object _details
     cdef object _debug_error_string
@@ -251,116 +249,6 @@ cdef class ClientCall:
     def time_remaining(self):
         return _time_remaining(self._deadline)
 
-    # ---- a stream of responses
-
-    def _next_response(self):
-        """An awaitable of the next response, or of EOF, or that raises the status."""
-        if not self._at_end and self._call.incoming().has_message():
-            return _ready(self._take_message())
-        return self._wait_for_response()
-
-    async def _wait_for_response(self):
-        if self._call != NULL:
-            self._call.outgoing().NoteActivity()
-        while not self._at_end:
-            if self._call.incoming().has_message():
-                return self._take_message()
-            if self._call.incoming().at_end():
-                self._at_end = True
-                break
-            if self._done and self._code != _OK:
-                break
-            try:
-                await _wait_for_message(self._call.incoming(), self._event_loop)
-            except CancelledError:
-                self.cancel()
-                raise
-        if not self._done:
-            try:
-                await self._status_future()
-            except CancelledError:
-                self.cancel()
-                raise
-        self._raise_for_status()
-        return self._end_of_stream
-
-    cdef _take_message(self):
-        message = _take_bytes(self._call.incoming())
-        if self._deserializer is not None:
-            try:
-                message = self._deserializer(message)
-            except Exception as error:
-                _log.exception("Exception deserializing response!")
-                self._fail("Exception deserializing response!", error)
-                raise self._error() from error
-        # The last one lets the status out.
-        if not self._done and self._call.has_status():
-            self._finish_from_core()
-        return message
-
-    # ---- a stream of requests
-
-    async def _write(self, request):
-        """Sends a request; returns when the next one may be written."""
-        cdef COutgoingMessages* outgoing
-        if self._done:
-            raise InvalidStateError("RPC already finished.")
-        if self._half_closed:
-            raise InvalidStateError('RPC is half closed after calling "done_writing".')
-        data = self._serialized(request)
-        if data is None:
-            raise self._error()
-        outgoing = self._call.outgoing()
-        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
-        if not outgoing.MustWait():
-            return
-        try:
-            if await _wait_until_sent(outgoing, self._event_loop):
-                return
-            await self._learn_status()
-        except CancelledError:
-            self.cancel()
-            raise
-        self._raise_for_status()
-        raise InvalidStateError("RPC already finished.")
-
-    async def _learn_status(self):
-        """After a failed write: waits for the status, which says why, if it can come.
-
-        It comes behind the responses. Those that nobody has read are kept; when there
-        are too many of them it stays unknown.
-        """
-        if self._response_streaming:
-            self._call.incoming().ReadAhead()
-        while not (self._done or self._call.is_done()):
-            if self._response_streaming and not self._call.incoming().has_room():
-                return
-            await self._progress_future()
-        self._finish_from_core()
-
-    def _push(self, request):
-        """As _write, but returns what to await instead, and does not hold the call.
-
-        The result is None when there is nothing to wait for, else a future of whether
-        the call goes on.
-        """
-        cdef COutgoingMessages* outgoing
-        if self._done:
-            return _ready(False)
-        data = self._serialized(request)
-        if data is None:
-            return _ready(False)
-        outgoing = self._call.outgoing()
-        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
-        return _wait_until_sent(outgoing, self._event_loop) if outgoing.MustWait() else None
-
-    def _half_close(self):
-        """Says that no request follows. Idempotent."""
-        if self._done or self._half_closed:
-            return
-        self._half_closed = True
-        self._call.HalfClose()
-
     # ---- the outcome; only meaningful once done(), or once it has arrived
 
     def _status_number(self):
@@ -381,42 +269,6 @@ cdef class ClientCall:
         if self._call == NULL or self._cancelled_locally or not self._call.has_status():
             return ()
         return CMetadataToTuple(self._call.trailing_metadata(), NULL)
-
-
-cdef class ResponseIterator:
-    """Iterates over the responses of a call; several may take turns."""
-
-    cdef ClientCall _call
-
-    def __init__(self, ClientCall call):
-        self._call = call
-
-    def __aiter__(self):
-        return self
-
-    def __anext__(self):
-        call = self._call
-        if call is not None and not call._at_end and call._call.incoming().has_message():
-            return _ready(call._take_message())
-        return self._wait()
-
-    async def _wait(self):
-        call = self._call
-        if call is None or call._iterated:
-            raise StopAsyncIteration
-        try:
-            response = await call._wait_for_response()
-        except BaseException:
-            call._iterated = True
-            raise
-        if response is call._end_of_stream:
-            call._iterated = True
-            raise StopAsyncIteration
-        return response
-
-    async def aclose(self):
-        """Ends the iteration, not the call."""
-        self._call = None
 
 
 cdef void _on_client_call_done(PyObject* owner) noexcept:

@@ -90,7 +90,7 @@ class _UnaryResponse(Call):
         return self._await_response()
 
 
-class _StreamResponse(Call):
+class _StreamResponse(Call, _core.ClientStream):
     """A call whose responses are iterated over, or read one by one."""
 
     _iterates: bool | None = None
@@ -126,7 +126,7 @@ class _StreamResponse(Call):
         await self._wait_for_connection()
 
 
-class _StreamRequest(Call):
+class _StreamRequest(Call, _core.ClientStream):
     """A call whose requests come from an iterator, or are written one by one."""
 
     _sender: asyncio.Task[None] | None = None
