@@ -7,8 +7,8 @@ cdef class ClientCall:
     """An RPC that this process makes, of any arity.
 
     Starts with the other work of its loop turn. Subclasses give it grpc.aio's
-    interface; `_error()` makes the exception for a bad status, `usage_error` and
-    `end_of_stream` are grpc.aio's objects of these names.
+    interface; `_error()` makes the exception for a bad status, `_usage_error` and
+    `_end_of_stream` are grpc.aio's objects of these names.
     """
 
     cdef CClientCall* _call
@@ -282,7 +282,7 @@ cdef class ClientCall:
                 self.cancel()
                 raise
         self._raise_for_status()
-        return self.end_of_stream
+        return self._end_of_stream
 
     cdef _take_message(self):
         message = _take_bytes(self._call.incoming())
@@ -409,7 +409,7 @@ cdef class ResponseIterator:
         except BaseException:
             call._iterated = True
             raise
-        if response is call.end_of_stream:
+        if response is call._end_of_stream:
             call._iterated = True
             raise StopAsyncIteration
         return response

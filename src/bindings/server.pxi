@@ -67,13 +67,14 @@ cdef class Server:
     cdef set _running
     cdef set _closing
     cdef object _limit
+    cdef bint _hides_exceptions
     cdef int _counted
     cdef list _shutdown_waiters
     cdef readonly bint is_started
     cdef readonly bint is_shutting_down
     cdef readonly bint is_stopped
 
-    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs):
+    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs, cbool hides_exceptions):
         cdef CChannelArgs args
         _fill_args(&args, options)
         self._loop = loop
@@ -86,6 +87,7 @@ cdef class Server:
         self._running = set()
         self._closing = set()
         self._limit = maximum_concurrent_rpcs
+        self._hides_exceptions = hides_exceptions
         self._shutdown_waiters = []
         self._server = CServer.New(loop._context, &args, <PyObject*>self)
 

@@ -8,8 +8,8 @@ cdef class ServicerContext:
 
     Subclasses give it grpc.aio's interface; `_status_number_of(code)` turns what a
     handler passes as a status code into a number, `_compression_entry(compression)`
-    a compression into metadata; `abort_error` and `usage_error` are the classes to
-    raise, `end_of_stream` is what read() gives at the end, `metadatum` makes an entry
+    a compression into metadata; `_abort_error` and `_usage_error` are the classes to
+    raise, `_end_of_stream` is what read() gives at the end, `_metadatum` makes an entry
     of invocation_metadata().
     """
 
@@ -44,7 +44,7 @@ cdef class ServicerContext:
     # ---- what handlers may call
 
     def invocation_metadata(self):
-        return CMetadataToTuple(self._call.request_metadata(), <PyObject*>self.metadatum)
+        return CMetadataToTuple(self._call.request_metadata(), <PyObject*>self._metadatum)
 
     def peer(self):
         return self._call.Peer().decode(errors="replace")
@@ -106,7 +106,7 @@ cdef class ServicerContext:
     async def send_initial_metadata(self, metadata):
         self._check_running()
         if self._metadata_sent:
-            raise self.usage_error("Send initial metadata failed: already sent")
+            raise self._usage_error("Send initial metadata failed: already sent")
         self._assign_initial_metadata(tuple(metadata))
         self._call.SendInitialMetadata()
 
@@ -124,14 +124,14 @@ cdef class ServicerContext:
 
     async def abort(self, code, str details="", tuple trailing_metadata=()):
         if self._abort_exception is not None:
-            raise self.usage_error("Abort already called!")
+            raise self._usage_error("Abort already called!")
         number = self._status_number_of(code)
         if trailing_metadata or not self._trailing:
             self._trailing = _checked_trailing_metadata(trailing_metadata)
         if details or not self._status_details:
             self._status_details = details
         self._status = code
-        self._abort_exception = self.abort_error("Locally aborted.")
+        self._abort_exception = self._abort_error("Locally aborted.")
         if not self.done():
             self._send_reply(number, self._status_details)
         raise self._abort_exception
@@ -150,7 +150,7 @@ cdef class ServicerContext:
         if self._abort_exception is not None:
             raise self._abort_exception
         if self.done():
-            raise self.usage_error("RPC already finished.")
+            raise self._usage_error("RPC already finished.")
 
     cdef _assign_initial_metadata(self, tuple metadata):
         if self._compression is not None:
@@ -169,7 +169,7 @@ cdef class ServicerContext:
         self._call.outgoing().NoteActivity()
         while not self._call.incoming().has_message():
             if self._call.incoming().at_end():
-                return self.end_of_stream
+                return self._end_of_stream
             await _wait_for_message(self._call.incoming(), self._event_loop)
             self._check_running()
         return self._take_message()
@@ -196,7 +196,7 @@ cdef class ServicerContext:
     async def _wait_until_sent(self):
         if not await _wait_until_sent(self._call.outgoing(), self._event_loop):
             self._check_running()
-            raise self.usage_error("RPC already finished.")
+            raise self._usage_error("RPC already finished.")
 
     cdef _send_reply(self, int code, details):
         """Ends the RPC, behind the messages that were pushed."""
@@ -254,7 +254,7 @@ cdef class ServicerContext:
         """Reports what a handler raised, as grpc.aio does."""
         if error is self._abort_exception:
             return
-        if self._call.is_cancelled() and isinstance(error, self.usage_error):
+        if self._call.is_cancelled() and isinstance(error, self._usage_error):
             # It was told that the client has gone.
             return
         _log.exception(
@@ -265,11 +265,14 @@ cdef class ServicerContext:
         number = _UNKNOWN if self._status is None else self._status_number_of(self._status)
         if number == _OK:
             number = _UNKNOWN
-        try:
-            text = f"Unexpected {type(error)}: {error}"
-        except Exception:
-            # The exception's own __str__ fails.
-            text = f"Unexpected {type(error)}"
+        if self._server._hides_exceptions:
+            text = "Unexpected error in the handler."
+        else:
+            try:
+                text = f"Unexpected {type(error)}: {error}"
+            except Exception:
+                # The exception's own __str__ fails.
+                text = f"Unexpected {type(error)}"
         self._send_reply(number, text)
 
 

@@ -22,7 +22,7 @@ cdef class RequestIterator:
     async def _wait(self):
         self._context._check_running()
         request = await self._context._wait_for_request()
-        if request is self._context.end_of_stream:
+        if request is self._context._end_of_stream:
             raise StopAsyncIteration
         return request
 

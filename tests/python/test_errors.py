@@ -251,3 +251,20 @@ def test_an_rpc_error_can_be_pickled() -> None:
     assert (copy.code(), copy.details()) == (error.code(), error.details())
     assert copy.trailing_metadata() == error.trailing_metadata()
     assert repr(copy) == repr(error)
+
+
+@pytest.mark.uvgrpc_only
+@pytest.mark.parametrize("hidden", [True, False])
+def test_an_exceptions_text_may_be_kept_from_clients(hidden: bool) -> None:
+    async def handler(request: bytes, context: Any) -> bytes:
+        raise ValueError("the password is 1234")
+
+    async def main() -> None:
+        options = (("uvgrpc.hide_exceptions", hidden), ("grpc.so_reuseport", 0))
+        async with calling(handler, options=options) as method:
+            error = await error_of(method(b""))
+            assert error.code() is grpc.StatusCode.UNKNOWN
+            expected = "Unexpected <class 'ValueError'>: the password is 1234"
+            assert error.details() == ("Unexpected error in the handler." if hidden else expected)
+
+    run(main())

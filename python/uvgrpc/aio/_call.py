@@ -29,8 +29,8 @@ class Call(_core.ClientCall):
     Each of them waits for what it gives and never raises for a bad status.
     """
 
-    usage_error = grpc.aio.UsageError
-    end_of_stream = grpc.aio.EOF
+    _usage_error = grpc.aio.UsageError
+    _end_of_stream = grpc.aio.EOF
 
     async def initial_metadata(self) -> grpc.aio.Metadata:
         """The metadata that the server sent first."""
@@ -115,7 +115,7 @@ class _StreamResponse(Call):
         if self._iterates is None:
             self._iterates = iterates
         elif self._iterates is not iterates:
-            raise self.usage_error(STYLES_MIXED)
+            raise self._usage_error(STYLES_MIXED)
 
     async def wait_for_connection(self) -> None:
         """Waits until the request went out on a connection.
@@ -161,7 +161,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(STYLES_MIXED)
+            raise self._usage_error(STYLES_MIXED)
         await self._write(request)
 
     async def done_writing(self) -> None:
@@ -171,7 +171,7 @@ class _StreamRequest(Call):
           UsageError: the requests come from an iterator.
         """
         if self._sender is not None:
-            raise self.usage_error(STYLES_MIXED)
+            raise self._usage_error(STYLES_MIXED)
         self._half_close()
 
     async def wait_for_connection(self) -> None:

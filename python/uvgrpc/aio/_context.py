@@ -28,9 +28,9 @@ class ServicerContext(_core.ServicerContext, _abstract.ServicerContext):  # type
     Programs may set attributes of their own on it.
     """
 
-    metadatum = Metadatum
-    abort_error = grpc.aio.AbortError
-    usage_error = grpc.aio.UsageError
-    end_of_stream = grpc.aio.EOF
+    _metadatum = Metadatum
+    _abort_error = grpc.aio.AbortError
+    _usage_error = grpc.aio.UsageError
+    _end_of_stream = grpc.aio.EOF
     _status_number_of = staticmethod(status_number)
     _compression_entry = staticmethod(compression_entry)

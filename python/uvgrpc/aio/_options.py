@@ -23,6 +23,8 @@ _TRACER = (
     "grpc.experimental.server_call_tracer_factory",
     b"grpc.experimental.server_call_tracer_factory",
 )
+# uvgrpc's own option of servers, which core need not know.
+_HIDE_EXCEPTIONS = "uvgrpc.hide_exceptions"
 _ALGORITHM_NAMES = {
     grpc.Compression.NoCompression: "identity",
     grpc.Compression.Deflate: "deflate",
@@ -46,6 +48,13 @@ def with_compression(
     if compression:
         result += ((_DEFAULT_COMPRESSION, int(compression)),)
     return result
+
+
+def without_hide_exceptions(options: Iterable[tuple[str, Any]]) -> tuple[Options, bool]:
+    """`options` but for uvgrpc.hide_exceptions, and whether that is set."""
+    entries = tuple(options)
+    rest = tuple(entry for entry in entries if entry[0] != _HIDE_EXCEPTIONS)
+    return rest, any(bool(value) for name, value in entries if name == _HIDE_EXCEPTIONS)
 
 
 def compression_entry(compression: grpc.Compression) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from uvgrpc._loop import core_loop, running_loop
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._credentials import server_credentials as core_server_credentials
-from uvgrpc.aio._options import with_compression
+from uvgrpc.aio._options import with_compression, without_hide_exceptions
 
 _log = logging.getLogger("uvgrpc")
 
@@ -41,7 +41,9 @@ class Server(grpc.aio.Server):
       thread_pool: where handlers that are not async run.
       generic_handlers: handlers that find a method by its name.
       interceptors: server interceptors.
-      options: channel arguments, pairs of a name and an int, str or bytes.
+      options: channel arguments, pairs of a name and an int, str or bytes; and
+        ("uvgrpc.hide_exceptions", True) to tell clients of a handler's exception without
+        its type and text.
       maximum_concurrent_rpcs: RPCs beyond are refused with RESOURCE_EXHAUSTED; None
         for no limit.
       compression: how messages are compressed.
@@ -73,6 +75,7 @@ class Server(grpc.aio.Server):
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._stopped = asyncio.Event()
+        options, hides_exceptions = without_hide_exceptions(options)
         find_handler = _HandlerFinder(self._registered, self._generic_handlers)
         self._core = _core.Server(
             self._loop,
@@ -83,6 +86,7 @@ class Server(grpc.aio.Server):
             _Interception(tuple(interceptors), find_handler) if interceptors else None,
             functools.partial(run_blocking, thread_pool),
             maximum_concurrent_rpcs,
+            hides_exceptions,
         )
         self.add_generic_rpc_handlers(generic_handlers or ())
         leave_in_child(self)
