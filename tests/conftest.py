@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("support", "rig")
+pytest.register_assert_rewrite("support", "rig", "forking")
 
 import support  # noqa: E402
 
