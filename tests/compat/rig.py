@@ -84,6 +84,17 @@ def before_each(arity: str, prepare: Callable[[Any], Coroutine[Any, Any, Any]]) 
     return handler(arity, single if arity.endswith("unary") else many)
 
 
+def with_context(arity: str, use: Any) -> Any:
+    """A handler that calls use(context), a coroutine function or not, and echoes."""
+
+    async def prepare(context: Any) -> None:
+        result = use(context)
+        if hasattr(result, "__await__"):
+            await result
+
+    return before_each(arity, prepare)
+
+
 def echo_of(arity: str) -> grpc.RpcMethodHandler:
     """Answers what it is sent; several requests joined when there is one response."""
 

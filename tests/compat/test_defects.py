@@ -86,6 +86,7 @@ async def test_the_message_of_a_tasks_cancel_is_kept(arity: str) -> None:
 
 
 @arities
+@pytest.mark.stock_defect("#31227: a local cancel may be told as an AioRpcError", strict=False)
 @looped
 async def test_a_cancel_at_any_moment_leaves_everything_in_order(arity: str) -> None:
     """While the request goes out, the handler runs, messages arrive, the call ends."""

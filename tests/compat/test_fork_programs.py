@@ -1,0 +1,218 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""fork() as programs use it (H11): multiprocessing, prefork servers, children that leave."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from forking import PARENT
+from support import run_program
+
+pytestmark = [
+    pytest.mark.uvgrpc_only,
+    pytest.mark.skipif(sys.platform != "linux", reason="what fork() does elsewhere is not known"),
+]
+
+
+@pytest.mark.parametrize("leave", ["sys.exit(3)", "raise SystemExit(3)", "os._exit(3)"])
+def test_a_child_may_leave_the_parents_coroutine(leave: str) -> None:
+    """The exception goes through the parent's loop, in the child."""
+    outcome = run_program(
+        f"""{PARENT}
+async def use():
+    pid = os.fork()
+    if pid == 0:
+        {leave}
+    assert await reaped(pid) == 3
+
+uvloop.run(with_parent(use))
+""",
+        limit=30,
+    )
+    assert outcome.result is True
+
+
+def test_multiprocessing_by_fork() -> None:
+    outcome = run_program(
+        f"""{PARENT}
+import multiprocessing
+
+def work(queue):
+    async def main():
+        async with asyncio.timeout(20), wired(uu(echo)) as own:
+            queue.put([await own(b"own"), await wire(b"parents")])
+    uvloop.run(main())
+
+async def use():
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    processes = [context.Process(target=work, args=(queue,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    while any(process.is_alive() for process in processes):
+        await asyncio.sleep(0.005)
+    assert [process.exitcode for process in processes] == [0] * 3
+    assert [queue.get() for _ in processes] == [[b"own", b"parents"]] * 3
+
+uvloop.run(with_parent(use))
+""",
+        limit=60,
+    )
+    assert outcome.result is True
+
+
+def test_a_prefork_server() -> None:
+    """As gunicorn does: the parent imports, makes a channel and uses it; the children serve."""
+    outcome = run_program(
+        f"""{PARENT}
+import signal, socket
+
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+
+# Made at import, without a loop.
+channel = aio.insecure_channel(f"127.0.0.1:{{port}}")
+method = channel.unary_unary("/test.Service/Method")
+
+async def early():
+    assert await method(b"", timeout=5).code() is grpc.StatusCode.UNAVAILABLE
+
+uvloop.run(early())
+
+async def who(request, context):
+    if request == b"through":
+        return b"%d>%d" % (os.getpid(), os.getppid())
+    return b"%d" % os.getpid()
+
+def worker():
+    async def serve():
+        server = aio.server(handlers=[service(Method=who)])
+        server.add_insecure_port(f"127.0.0.1:{{port}}")
+        await server.start()
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGTERM, lambda: stops.append(asyncio.ensure_future(server.stop(5)))
+        )
+        # The inherited channel, in the worker.
+        assert int(await method(b"", wait_for_ready=True, timeout=10))
+        os.write(ready[1], b"x")
+        await server.wait_for_termination()
+    stops = []
+    uvloop.run(serve())
+
+ready = os.pipe()
+workers = {{fork(worker) for _ in range(3)}}
+for _ in workers:
+    os.read(ready[0], 1)
+
+async def master():
+    seen = set()
+    for _ in range(200):
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        async with aio.insecure_channel(f"127.0.0.1:{{port}}", options=own) as one:
+            seen.add(int(await one.unary_unary("/test.Service/Method")(b"")))
+        if seen == workers:
+            break
+    assert seen == workers, (seen, workers)
+    assert int(await method(b"")) in workers
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    assert [await reaped(pid) for pid in workers] == [0] * 3
+
+uvloop.run(master())
+print("true")
+""",
+        limit=60,
+    )
+    assert outcome.result is True
+
+
+def test_a_child_of_a_thread_that_runs_no_loop() -> None:
+    """The parent's loop runs elsewhere, and is idle."""
+    outcome = run_program(
+        f"""{PARENT}
+started, finish = threading.Event(), None
+
+async def serve():
+    global finish, channel
+    finish = asyncio.Event()
+    async with wired(uu(echo)) as wire:
+        assert await wire(b"x") == b"x"
+        channel, loop["port"], loop["loop"] = wire.channel, wire.port, asyncio.get_running_loop()
+        started.set()
+        await finish.wait()
+        assert await wire(b"y") == b"y"
+
+loop = {{}}
+thread = threading.Thread(target=lambda: uvloop.run(serve()))
+thread.start()
+started.wait()
+time.sleep(0.1)
+
+def child():
+    async def main():
+        async with asyncio.timeout(10):
+            assert await channel.unary_unary("/test.Service/Method")(b"c") == b"c"
+    uvloop.run(main())
+
+pid = fork(child)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+loop["loop"].call_soon_threadsafe(finish.set)
+thread.join()
+print("true")
+""",
+        limit=30,
+    )
+    assert outcome.result is True
+
+
+def test_names_are_looked_up_in_a_child_as_in_its_parent() -> None:
+    """libuv's thread pool and c-ares' sockets begin anew."""
+    outcome = run_program(
+        f"""{PARENT}
+async def look_up(port):
+    async with asyncio.timeout(20), aio.insecure_channel(f"localhost:{{port}}") as channel:
+        method = channel.unary_unary("/test.Service/Method")
+        assert await method(b"x", wait_for_ready=True) == b"x"
+
+async def main():
+    async with wired(uu(echo)) as wire:
+        await look_up(wire.port)
+        assert await reaped(fork(lambda: uvloop.run(look_up(wire.port)))) == 0
+        await look_up(wire.port)
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=60,
+    )
+    assert outcome.result is True
+
+
+def test_a_fork_between_a_call_and_its_start() -> None:
+    """What was collected in the turn is started in the parent only."""
+    outcome = run_program(
+        f"""{PARENT}
+served = []
+
+async def count(request, context):
+    served.append(request)
+    return request
+
+async def main():
+    async with wired(uu(count)) as wire:
+        assert await wire(b"first") == b"first"
+        call = wire(b"second")
+        pid = fork(lambda: call.cancel() and None)
+        assert await call == b"second"
+        assert await reaped(pid) == 0
+        assert served == [b"first", b"second"]
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=30,
+    )
+    assert outcome.result is True
