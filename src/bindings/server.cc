@@ -37,8 +37,9 @@ void Server::Unref() {
 
 void Server::Abandon() {
   owner_.store(nullptr, std::memory_order_relaxed);
-  context_->RunInLoop([this, keep_alive = context_] {
-    EndWithLoop();
+  // Not at once: replies that were asked for in this turn are to go first.
+  context_->bridge()->Post([this, keep_alive = context_] {
+    if (!context_->is_closed()) Shutdown();
     Unref();
   });
 }

@@ -38,8 +38,9 @@ class Server final : public LoopResident {
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();
 
-  // The caller's object is going: shuts down at once, cancelling all RPCs.
-  // Drops the caller's reference. Any thread, with the GIL.
+  // The caller's object is going, and with it all handlers have: shuts down.
+  // Replies that are still on their way arrive. Drops the caller's reference.
+  // Any thread, with the GIL.
   void Abandon();
 
   // Returns the port, or 0 when the address cannot be bound or the credentials

@@ -43,7 +43,7 @@ class Echo:
 @pytest.mark.slow
 def test_bidi_streams_cancelled_at_random_points_leave_nothing(registered: bool) -> None:
     echo = Echo()
-    rounds = 250 if registered else 50
+    rounds = 500 if registered else 50
 
     async def requests(dice: random.Random) -> AsyncIterator[bytes]:
         for i in range(6):
