@@ -40,7 +40,7 @@ demo:
 
 .PHONY: test
 test:
-	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 5 min later"
+	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 8 min later"
 	@cmake/prerequisites.sh test
 	@$(MAKE) --no-print-directory lint test-cpp test-asan test-python
 	$(call say,make test: everything passed)

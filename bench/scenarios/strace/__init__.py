@@ -18,6 +18,9 @@ CONNECTION = {
     *("accept", "accept4", "close", "fcntl", "getpeername", "getsockname", "getsockopt", "ioctl"),
     *("setsockopt", "shutdown"),
 }
+# The allocator's own, a few each time that it gives memory back.
+MEMORY = {"brk", "madvise", "mmap", "mprotect", "mremap", "munmap"}
+EXPECTED = WAIT | READ | WRITE | CONNECTION | MEMORY
 SHOWN = 8
 
 
@@ -32,12 +35,13 @@ def measure(bench: Bench, peer: Peer) -> Measurement:
         versions = server.versions
     if not counts:
         raise BenchError("strace counted no system call of a server under load")
-    stray = {name: count for name, count in counts.items() if name not in WAIT | READ | WRITE | CONNECTION}
+    stray = {name: count for name, count in counts.items() if name not in EXPECTED}
     values = {
         "all": sum(counts.values()) / calls,
         "wait": sum(counts.get(name, 0) for name in WAIT) / calls,
         "read": sum(counts.get(name, 0) for name in READ) / calls,
         "write": sum(counts.get(name, 0) for name in WRITE) / calls,
+        "memory": sum(counts.get(name, 0) for name in MEMORY) / calls,
         "stray": sum(stray.values()) / calls,
     }
     shown = sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]
@@ -53,6 +57,7 @@ SCENARIO = Scenario(
         Metric("wait", "epoll", 3),
         Metric("read", "read", 3),
         Metric("write", "write", 3),
+        Metric("memory", "memory", 4),
         Metric("stray", "any other", 4),
     ),
     measure=measure,
