@@ -104,6 +104,26 @@ def echo_of(arity: str) -> grpc.RpcMethodHandler:
     return before_each(arity, nothing)
 
 
+class Gate:
+    """A handler of any arity that answers when it is let.
+
+    Attributes:
+      entered: set once it runs.
+      finish: to be set for it to answer.
+    """
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.finish = asyncio.Event()
+
+    async def __wait(self, _context: Any) -> None:
+        self.entered.set()
+        await self.finish.wait()
+
+    def of(self, arity: str) -> Any:
+        return before_each(arity, self.__wait)
+
+
 class Hang:
     """A handler of any arity that never answers, and tells what becomes of it.
 

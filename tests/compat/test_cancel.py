@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from rig import (
+    Gate,
     Hang,
     arities,
     before_each,
@@ -141,13 +142,8 @@ async def test_wait_for_cancels_the_call(arity: str) -> None:
 @arities
 @looped
 async def test_cancelling_a_wait_for_an_accessor_leaves_the_call_alone(arity: str) -> None:
-    entered, finish = asyncio.Event(), asyncio.Event()
-
-    async def wait(_context: Any) -> None:
-        entered.set()
-        await finish.wait()
-
-    async with wired(before_each(arity, wait)) as wire:
+    gate = Gate()
+    async with wired(gate.of(arity)) as wire:
         call = wire()
         for accessor in (call.code, call.details, call.initial_metadata, call.trailing_metadata):
             waiter = asyncio.create_task(accessor())
@@ -156,26 +152,21 @@ async def test_cancelling_a_wait_for_an_accessor_leaves_the_call_alone(arity: st
             waiter.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiter
-        await entered.wait()
-        finish.set()
+        await gate.entered.wait()
+        gate.finish.set()
         assert await result_of(call) == b"request"
 
 
 @unary_responses
 @looped
 async def test_shield_keeps_the_call(arity: str) -> None:
-    entered, finish = asyncio.Event(), asyncio.Event()
-
-    async def wait(_context: Any) -> None:
-        entered.set()
-        await finish.wait()
-
-    async with wired(before_each(arity, wait)) as wire:
+    gate = Gate()
+    async with wired(gate.of(arity)) as wire:
         call = wire()
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(call), 0.02)
-        await entered.wait()
-        finish.set()
+        await gate.entered.wait()
+        gate.finish.set()
         assert await call == b"request"
 
 

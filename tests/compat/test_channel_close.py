@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from rig import ARITIES, Hang, arities, before_each, echo_of, looped, result_of, us, wired
+from rig import ARITIES, Gate, Hang, arities, before_each, echo_of, looped, result_of, us, wired
 from support import aio, in_time
 
 State = grpc.ChannelConnectivity
@@ -87,23 +87,18 @@ async def test_close_cancels_the_calls_that_are_left(arity: str, grace: float | 
 @arities
 @looped
 async def test_calls_may_finish_within_the_grace(arity: str) -> None:
-    entered, finish = asyncio.Event(), asyncio.Event()
-
-    async def wait(_context: Any) -> None:
-        entered.set()
-        await finish.wait()
-
-    async with wired(before_each(arity, wait)) as wire:
+    gate = Gate()
+    async with wired(gate.of(arity)) as wire:
         call = wire()
         result = asyncio.ensure_future(_collect(call))
-        await entered.wait()
+        await gate.entered.wait()
         closing = asyncio.create_task(wire.channel.close(5))
         await asyncio.sleep(0.01)
         assert not closing.done()
         # No new calls meanwhile.
         with pytest.raises(aio.UsageError):
             wire()
-        finish.set()
+        gate.finish.set()
         started = time.monotonic()
         await closing
         in_time(started, 3)

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from rig import (
+    Gate,
     Hang,
     arities,
     before_each,
@@ -231,21 +232,16 @@ async def test_stop_without_grace_aborts_what_runs(arity: str) -> None:
 @arities
 @looped
 async def test_stop_with_grace_lets_calls_finish_and_refuses_new_ones(arity: str) -> None:
-    entered, finish = asyncio.Event(), asyncio.Event()
-
-    async def wait(_context: Any) -> None:
-        entered.set()
-        await finish.wait()
-
-    async with wired(before_each(arity, wait)) as wire:
+    gate = Gate()
+    async with wired(gate.of(arity)) as wire:
         call = wire()
-        await entered.wait()
+        await gate.entered.wait()
         stop = asyncio.create_task(wire.server.stop(5))
         await asyncio.sleep(0.02)
         late = await failure_of(wire(timeout=3))
         assert late.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
         assert not stop.done()
-        finish.set()
+        gate.finish.set()
         started = time.monotonic()
         assert await result_of(call) == b"request"
         await stop

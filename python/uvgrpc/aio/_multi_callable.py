@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
 import grpc.aio
 
 from uvgrpc.aio import _abstract
-from uvgrpc.aio._call import Call, StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
+from uvgrpc.aio._call import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
 from uvgrpc.aio._intercepted_call import (
     InterceptedCall,
     InterceptedStreamStreamCall,
@@ -31,9 +31,6 @@ Deserializer = Callable[[bytes], Any]
 Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
 Requests = AsyncIterable[Any] | Iterable[Any]
 
-AnyCall = TypeVar("AnyCall", bound=Call)
-AnyInterceptedCall = TypeVar("AnyInterceptedCall", bound=InterceptedCall)
-
 
 class MultiCallable:
     """A method of a service, on a channel.
@@ -45,6 +42,12 @@ class MultiCallable:
       response_deserializer: turns bytes into a response; None gives bytes.
       interceptors: the channel's interceptors of this arity; a list that may grow.
     """
+
+    # What is particular to an arity. Any: the call types share no base with all that is used.
+    _call_type: ClassVar[Any]
+    _intercepted_type: ClassVar[type[InterceptedCall]]
+    _request_streaming: ClassVar[bool] = False
+    _response_streaming: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -60,33 +63,31 @@ class MultiCallable:
         self._response_deserializer = response_deserializer
         self._interceptors = interceptors
 
-    # Whether there is a stream of requests, and of responses.
-    _request_streaming = False
-    _response_streaming = False
-
     def _start(
         self,
-        call: AnyCall,
         request: Any,
         timeout: float | None,
         metadata: Metadata | None,
         credentials: grpc.CallCredentials | None,
         wait_for_ready: bool | None,
         compression: grpc.Compression | None,
-    ) -> AnyCall:
-        """Starts `call`, which was just made.
+    ) -> Any:
+        """Starts a call, or the interceptors that may.
 
         Args:
-          request: the request, unless there is a stream of them.
+          request: the request; for a stream what yields them, or None.
 
-        Raises: see the multi-callables.
+        Raises: see UnaryUnaryMultiCallable.
         """
+        if self._interceptors:
+            return self._intercept(request, timeout, metadata, credentials, wait_for_ready, compression)
         core = self._channel._bound()
         core_credentials = None
         if credentials is not None:
             core_credentials = self._channel._call_credentials(credentials)
         if compression:
             metadata = (*(metadata or ()), compression_entry(compression))
+        call = self._call_type()
         call._start(
             core,
             self._method,
@@ -100,24 +101,25 @@ class MultiCallable:
             wait_for_ready,
             core_credentials,
         )
+        if self._request_streaming:
+            call._send_from(request)
         return call
 
     def _intercept(
         self,
-        call_type: type[AnyInterceptedCall],
         request: Any,
         timeout: float | None,
         metadata: Metadata | None,
         credentials: grpc.CallCredentials | None,
         wait_for_ready: bool | None,
         compression: grpc.Compression | None,
-    ) -> AnyInterceptedCall:
-        """Starts the interceptors, which may start the RPC. Takes what __call__ does."""
+    ) -> InterceptedCall:
+        """Starts the interceptors, which may start the RPC."""
         channel = self._channel
         core = channel._bound()
         # Any: its stubs say that the method is a str; it is bytes.
         details: Any = grpc.aio.ClientCallDetails
-        call = call_type(
+        call = self._intercepted_type(
             tuple(self._interceptors),
             partial(self._start_intercepted, compression),
             details(self._method, timeout, own_metadata(metadata), credentials, wait_for_ready),
@@ -148,6 +150,9 @@ class MultiCallable:
 class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
     """Calls with one request and one response."""
 
+    _call_type = UnaryUnaryCall
+    _intercepted_type = InterceptedUnaryUnaryCall
+
     def __call__(
         self,
         request: Any,
@@ -176,24 +181,17 @@ class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
           UsageError: the channel is closed, or `credentials` were given for an insecure one.
           TypeError: metadata is not made of pairs of the right types.
         """
-        if self._interceptors:
-            return self._intercept(
-                InterceptedUnaryUnaryCall,
-                request,
-                timeout,
-                metadata,
-                credentials,
-                wait_for_ready,
-                compression,
-            )
-        return self._start(
-            UnaryUnaryCall(), request, timeout, metadata, credentials, wait_for_ready, compression
+        call: UnaryUnaryCall | InterceptedUnaryUnaryCall = self._start(
+            request, timeout, metadata, credentials, wait_for_ready, compression
         )
+        return call
 
 
 class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable):
     """Calls with one request and a stream of responses."""
 
+    _call_type = UnaryStreamCall
+    _intercepted_type = InterceptedUnaryStreamCall
     _response_streaming = True
 
     def __call__(
@@ -207,24 +205,17 @@ class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable
         compression: grpc.Compression | None = None,
     ) -> UnaryStreamCall | InterceptedUnaryStreamCall:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors."""
-        if self._interceptors:
-            return self._intercept(
-                InterceptedUnaryStreamCall,
-                request,
-                timeout,
-                metadata,
-                credentials,
-                wait_for_ready,
-                compression,
-            )
-        return self._start(
-            UnaryStreamCall(), request, timeout, metadata, credentials, wait_for_ready, compression
+        call: UnaryStreamCall | InterceptedUnaryStreamCall = self._start(
+            request, timeout, metadata, credentials, wait_for_ready, compression
         )
+        return call
 
 
 class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable):
     """Calls with a stream of requests and one response."""
 
+    _call_type = StreamUnaryCall
+    _intercepted_type = InterceptedStreamUnaryCall
     _request_streaming = True
 
     def __call__(
@@ -241,26 +232,17 @@ class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable
         Args:
           request_iterator: yields the requests; None to write() them.
         """
-        if self._interceptors:
-            return self._intercept(
-                InterceptedStreamUnaryCall,
-                request_iterator,
-                timeout,
-                metadata,
-                credentials,
-                wait_for_ready,
-                compression,
-            )
-        call = self._start(
-            StreamUnaryCall(), None, timeout, metadata, credentials, wait_for_ready, compression
+        call: StreamUnaryCall | InterceptedStreamUnaryCall = self._start(
+            request_iterator, timeout, metadata, credentials, wait_for_ready, compression
         )
-        call._send_from(request_iterator)
         return call
 
 
 class StreamStreamMultiCallable(MultiCallable, _abstract.StreamStreamMultiCallable):
     """Calls with streams both ways."""
 
+    _call_type = StreamStreamCall
+    _intercepted_type = InterceptedStreamStreamCall
     _request_streaming = True
     _response_streaming = True
 
@@ -278,18 +260,7 @@ class StreamStreamMultiCallable(MultiCallable, _abstract.StreamStreamMultiCallab
         Args:
           request_iterator: yields the requests; None to write() them.
         """
-        if self._interceptors:
-            return self._intercept(
-                InterceptedStreamStreamCall,
-                request_iterator,
-                timeout,
-                metadata,
-                credentials,
-                wait_for_ready,
-                compression,
-            )
-        call = self._start(
-            StreamStreamCall(), None, timeout, metadata, credentials, wait_for_ready, compression
+        call: StreamStreamCall | InterceptedStreamStreamCall = self._start(
+            request_iterator, timeout, metadata, credentials, wait_for_ready, compression
         )
-        call._send_from(request_iterator)
         return call
