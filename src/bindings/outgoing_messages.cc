@@ -19,6 +19,8 @@ constexpr size_t kMaxMessages = 64;
 constexpr size_t kMaxBytes = 32 * 1024;
 // A writer that stays away for longer without letting the loop turn blocks it.
 constexpr std::chrono::milliseconds kLongPause{1};
+// What is written in a turn that has lasted longer is not left to its end.
+constexpr std::chrono::milliseconds kLongTurn{2};
 
 }  // namespace
 
@@ -54,7 +56,8 @@ void OutgoingMessages::NoteActivity() {
 
 bool OutgoingMessages::MustWait() const {
   return failed_ || !first_is_through_ || blocks_loop_ || bytes_ > kMaxBytes ||
-         queue_.size() > kMaxMessages;
+         queue_.size() > kMaxMessages ||
+         call_->context()->bridge()->TurnLength(last_push_) > kLongTurn;
 }
 
 void OutgoingMessages::Wait(PyObject* future) {

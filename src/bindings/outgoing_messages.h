@@ -26,9 +26,9 @@ class Call;
 //
 // A writer may run ahead of that: what it writes during one turn of the loop is
 // then sent together, when the turn ends. It must wait (MustWait) when too much
-// has gathered, for the first message, and once it has been seen to keep the
-// loop from turning between two messages: what it wrote before would wait for
-// what it computes next.
+// has gathered, for the first message, in a turn that lasts long already, and
+// once it has been seen to keep the loop from turning between two messages:
+// what it wrote before would wait for what it computes next.
 //
 // Loop thread; what takes or drops a Python object needs the GIL.
 class OutgoingMessages {

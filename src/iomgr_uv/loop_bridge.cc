@@ -129,6 +129,16 @@ void LoopBridge::PostWork(Work work) {
   OrphanQueue::Get().Push([work = std::move(work)]() mutable { work.Run(); });
 }
 
+std::chrono::milliseconds LoopBridge::TurnLength(
+    std::chrono::steady_clock::time_point now) const {
+  // Both count from the start of the machine's monotonic clock.
+  const auto looked_at_clock =
+      std::chrono::milliseconds(static_cast<int64_t>(uv_.now(loop_)));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             now.time_since_epoch()) -
+         looked_at_clock;
+}
+
 void LoopBridge::RequestTurn() {
   turn_requested_ = true;
   if (!in_prepare_) ArmPrepare();

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -120,6 +121,11 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // Runs `closure` on the loop thread, soon, never before Post returns.
   void Post(EventEngine::Closure* closure);
   void Post(absl::AnyInvocable<void()> closure);
+
+  // How long the present turn has lasted at `now`, give or take a millisecond:
+  // since the loop last looked at its clock, after it polled.
+  std::chrono::milliseconds TurnLength(
+      std::chrono::steady_clock::time_point now) const;
 
   // Asks for TurnHooks::StartCollected before the loop polls again.
   void RequestTurn();
