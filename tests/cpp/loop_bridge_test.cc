@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <utility>
@@ -73,6 +74,37 @@ class CountingClosure final : public EventEngine::Closure {
   void Run() override { ++runs; }
   int runs = 0;
 };
+
+TEST_F(LoopBridgeTest, ATurnGetsLongerUntilTheLoopPolls) {
+  using Clock = std::chrono::steady_clock;
+  milliseconds at_first{-1};
+  milliseconds after_work{-1};
+  bool ran = false;
+  bridge()->Post([&] {
+    at_first = bridge()->TurnLength(Clock::now());
+    std::this_thread::sleep_for(milliseconds(20));
+    after_work = bridge()->TurnLength(Clock::now());
+    ran = true;
+  });
+  RunUntil([&] { return ran; });
+  // libuv's clock counts whole milliseconds.
+  EXPECT_GE(after_work - at_first, milliseconds(19));
+
+  // Time that passes while the loop polls does not count.
+  milliseconds after_poll{-1};
+  ran = false;
+  std::thread other([&] {
+    std::this_thread::sleep_for(milliseconds(300));
+    bridge()->Post([&] {
+      after_poll = bridge()->TurnLength(Clock::now());
+      ran = true;
+    });
+  });
+  RunUntil([&] { return ran; });
+  other.join();
+  EXPECT_GE(after_poll, milliseconds(0));
+  EXPECT_LT(after_poll, milliseconds(250));
+}
 
 TEST_F(LoopBridgeTest, PostRunsBothKindsOfWorkOnceAndNotInside) {
   CountingClosure closure;
