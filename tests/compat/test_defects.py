@@ -218,7 +218,9 @@ async def test_a_plain_response_of_an_interceptor_takes_done_callbacks() -> None
 # ---- row 16
 
 
-@pytest.mark.stock_defect("#37239: calls that a stopping server has not looked at end as CANCELLED")
+@pytest.mark.stock_defect(
+    "#37239: calls that a stopping server has not looked at end as CANCELLED", strict=False
+)
 @looped
 async def test_a_stop_under_load_lets_what_was_accepted_finish() -> None:
     """Nothing ends as CANCELLED: a call is answered, or refused as UNAVAILABLE."""

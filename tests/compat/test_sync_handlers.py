@@ -333,6 +333,7 @@ def test_stop_returns_though_a_sync_generator_was_cancelled() -> None:
     assert outcome.result == ["stopped", True, True]
 
 
+@pytest.mark.stock_defect("the thread may wait for ever", strict=False)
 @looped
 async def test_a_sync_handler_that_waits_for_requests_ends_when_its_client_leaves() -> None:
     entered, left = threading.Event(), threading.Event()
