@@ -148,6 +148,13 @@ cdef gpr_timespec _deadline_after(object timeout) except *:
     )
 
 
+cdef _wake(list futures):
+    """Resolves those that nobody has cancelled meanwhile."""
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
+
+
 cdef object _time_remaining(gpr_timespec deadline):
     """Seconds until `deadline`, at least 0; None when there is no deadline."""
     if gpr_time_cmp(deadline, gpr_inf_future(GPR_CLOCK_MONOTONIC)) == 0:

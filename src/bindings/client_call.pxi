@@ -116,9 +116,7 @@ cdef class ClientCall:
         waiters = self._waiters
         if waiters is not None:
             self._waiters = None
-            for future in waiters:
-                if not future.done():
-                    future.set_result(None)
+            _wake(waiters)
         self._wake_progress_waiters()
         callbacks = self._callbacks
         if callbacks is not None:
@@ -138,9 +136,7 @@ cdef class ClientCall:
         waiters = self._progress_waiters
         if waiters is not None:
             self._progress_waiters = None
-            for future in waiters:
-                if not future.done():
-                    future.set_result(None)
+            _wake(waiters)
 
     cdef _finish_from_core(self):
         if self._done:

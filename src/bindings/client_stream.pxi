@@ -60,6 +60,14 @@ cdef class ClientStream(ClientCall):
 
     # ---- a stream of requests
 
+    cdef bint _enqueue(self, request) except -1:
+        """Hands a request over to be sent. False if it cannot be serialized, which ends the call."""
+        data = self._serialized(request)
+        if data is None:
+            return False
+        self._call.outgoing().Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
+        return True
+
     async def _write(self, request):
         """Sends a request; returns when the next one may be written."""
         cdef COutgoingMessages* outgoing
@@ -67,11 +75,9 @@ cdef class ClientStream(ClientCall):
             raise InvalidStateError("RPC already finished.")
         if self._half_closed:
             raise InvalidStateError('RPC is half closed after calling "done_writing".')
-        data = self._serialized(request)
-        if data is None:
+        if not self._enqueue(request):
             raise self._error()
         outgoing = self._call.outgoing()
-        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
         if not outgoing.MustWait():
             return
         try:
@@ -105,13 +111,9 @@ cdef class ClientStream(ClientCall):
         the call goes on.
         """
         cdef COutgoingMessages* outgoing
-        if self._done:
-            return _ready(False)
-        data = self._serialized(request)
-        if data is None:
+        if self._done or not self._enqueue(request):
             return _ready(False)
         outgoing = self._call.outgoing()
-        outgoing.Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
         return _wait_until_sent(outgoing, self._event_loop) if outgoing.MustWait() else None
 
     def _half_close(self):

@@ -156,9 +156,7 @@ cdef class Server:
         self.is_stopped = True
         waiters = self._shutdown_waiters
         self._shutdown_waiters = []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        _wake(waiters)
 
 
 cdef void _on_request(PyObject* owner, CServerCall* call, int method) noexcept:

@@ -113,7 +113,9 @@ cdef class ServicerContext:
     async def read(self):
         """The next request, or EOF."""
         self._check_running()
-        return await self._next_request()
+        if self._call.incoming().has_message():
+            return self._take_message()
+        return await self._wait_for_request()
 
     async def write(self, message):
         """Sends a response; returns when the next one may be written."""
@@ -159,13 +161,8 @@ cdef class ServicerContext:
             self._call.initial_metadata().Assign(metadata)
         self._metadata_sent = True
 
-    def _next_request(self):
-        """An awaitable of the next request, or of EOF."""
-        if self._call.incoming().has_message():
-            return _ready(self._take_message())
-        return self._wait_for_request()
-
     async def _wait_for_request(self):
+        """The next request, or EOF."""
         self._call.outgoing().NoteActivity()
         while not self._call.incoming().has_message():
             if self._call.incoming().at_end():

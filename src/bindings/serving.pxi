@@ -76,6 +76,7 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
             response = None
             messages = method.behavior(request, context)
             try:
+                # As context.write(), without a coroutine for each message.
                 async for message in messages:
                     context._check_running()
                     context._push(message)
