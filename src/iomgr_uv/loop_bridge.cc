@@ -12,16 +12,33 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "src/iomgr_uv/orphan_queue.h"
+#include "src/iomgr_uv/time_limit.h"
 #include "src/iomgr_uv/uv_handle.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
 namespace {
 
-// Closures run in one drain before other users of the loop get their turn.
-constexpr int kMaxWorkPerDrain = 512;
+// How long one drain may last before other users of the loop get their turn,
+// and how many closures run between two looks at the clock.
+constexpr std::chrono::microseconds kDrainTime{1000};
+constexpr size_t kWorkPerLook = 16;
 // Rounds of start-drain-deliver in one prepare callback.
 constexpr int kMaxRoundsPerPrepare = 4;
+
+// What a thread knows of itself. The number tells threads apart also after one
+// has ended, which neither an address nor a system's thread id does. The bridge
+// is the one whose loop the thread ran, or acted for, last.
+struct ThisThread {
+  uint64_t number;
+  uint64_t bridge;
+};
+thread_local ThisThread t_this_thread = {0, 0};
+
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -94,13 +111,28 @@ absl::StatusOr<std::shared_ptr<LoopBridge>> LoopBridge::Create(
 }
 
 LoopBridge::LoopBridge(uv_loop_t* loop, const UvApi& uv)
-    : uv_(uv), loop_(loop), loop_thread_(ThreadToken()) {}
+    : uv_(uv), loop_(loop), id_(NextNumber()) {
+  Claim();
+}
 
 LoopBridge::~LoopBridge() { CHECK(objects_ == nullptr); }
 
-const void* LoopBridge::ThreadToken() {
-  static thread_local char token;
-  return &token;
+bool LoopBridge::InLoopThread() const {
+  const ThisThread& self = t_this_thread;
+  return self.bridge == id_ &&
+         self.number == loop_thread_.load(std::memory_order_relaxed);
+}
+
+void LoopBridge::Claim() {
+  ThisThread& self = t_this_thread;
+  if (self.number == 0) self.number = NextNumber();
+  self.bridge = id_;
+  loop_thread_.store(self.number, std::memory_order_relaxed);
+}
+
+void LoopBridge::Disclaim() {
+  if (!InLoopThread()) return;
+  loop_thread_.store(0, std::memory_order_relaxed);
 }
 
 void LoopBridge::Post(EventEngine::Closure* closure) {
@@ -151,7 +183,7 @@ void LoopBridge::RequestDelivery() {
 
 LoopBridge::CallbackScope::CallbackScope(LoopBridge* bridge)
     : bridge_(bridge->shared_from_this()) {
-  bridge->loop_thread_.store(ThreadToken(), std::memory_order_relaxed);
+  bridge->Claim();
   bridge->callback_count_.fetch_add(1, std::memory_order_relaxed);
   ++bridge->scope_depth_;
 }
@@ -175,28 +207,33 @@ LoopBridge::CallScope::~CallScope() {
 void LoopBridge::Drain(bool deliver) {
   if (draining_) return;
   draining_ = true;
-  int budget = kMaxWorkPerDrain;
-  while (budget > 0) {
+  TimeLimit limit(kDrainTime);
+  while (!local_.empty() || (deliver && delivery_requested_)) {
     if (!local_.empty()) {
-      budget -= RunLocalWork(budget);
-      continue;
+      if (IsBehind() || limit.IsOver()) break;
+      RunLocalWork(&limit);
+    } else {
+      delivery_requested_ = false;
+      if (hooks_ == nullptr || !hooks_->DeliverCompletions()) break;
+      if (limit.IsOver()) break;
     }
-    if (!deliver || !delivery_requested_) break;
-    delivery_requested_ = false;
-    if (hooks_ == nullptr || !hooks_->DeliverCompletions()) break;
-    --budget;
+  }
+  // What is left waits for the next turn; not so what has completed.
+  if (deliver && std::exchange(delivery_requested_, false) &&
+      hooks_ != nullptr) {
+    (void)hooks_->DeliverCompletions();
   }
   draining_ = false;
   if (!local_.empty() || delivery_requested_) ArmPrepare();
 }
 
-int LoopBridge::RunLocalWork(int budget) {
+void LoopBridge::RunLocalWork(TimeLimit* limit) {
   running_.swap(local_);
   size_t done = 0;
-  // A loop that is closed meanwhile has no further turn to leave work to.
-  while (done < running_.size() &&
-         (static_cast<int>(done) < budget || is_closed())) {
+  while (done < running_.size()) {
     running_[done++].Run();
+    // A loop that is closed meanwhile has no further turn to leave work to.
+    if (done % kWorkPerLook == 0 && limit->IsOver() && !is_closed()) break;
   }
   // The rest goes in front of what was posted meanwhile.
   running_.erase(running_.begin(),
@@ -206,7 +243,6 @@ int LoopBridge::RunLocalWork(int budget) {
     local_.clear();
     local_.swap(running_);
   }
-  return static_cast<int>(done);
 }
 
 void LoopBridge::ArmPrepare() {
@@ -217,7 +253,7 @@ void LoopBridge::ArmPrepare() {
              0);
   }
   // Armed from its own callback it runs in the next turn: do not sleep first.
-  if (in_prepare_) Wake();
+  if (in_prepare_ && !IsBehind()) Wake();
 }
 
 void LoopBridge::Wake() { CHECK_EQ(uv_.async_send(handles_->async.get()), 0); }
@@ -250,7 +286,7 @@ void LoopBridge::TakeRemoteWork() {
 void LoopBridge::Shutdown() {
   if (phase_.load(std::memory_order_relaxed) != Phase::kOpen) return;
   const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();
-  loop_thread_.store(ThreadToken(), std::memory_order_relaxed);
+  Claim();
   phase_.store(Phase::kClosing, std::memory_order_release);
   ++scope_depth_;
   // Not by Drain: posted work may have called us, as when an engine dies on

@@ -28,6 +28,7 @@ namespace uvgrpc {
 using grpc_event_engine::experimental::EventEngine;
 
 class LoopBridge;
+class TimeLimit;
 
 template <typename T, typename Owner>
 class UvHandle;
@@ -80,15 +81,24 @@ class TurnHooks {
 
   // Hands over completions that arrived since. Returns whether there were any.
   virtual bool DeliverCompletions() = 0;
+
+  // Whether so much waits to be delivered that the engine should not produce
+  // more before the loop has turned. While it is, the loop does not sleep.
+  virtual bool IsBehind() const { return false; }
 };
 
-// Threads: the loop thread is the one that runs the loop (or, between runs, the
-// last that did). Post, InLoopThread and handle_count may be called from any
-// thread; everything else is for the loop thread.
+// Threads: the loop thread is the one that runs the loop: whatever thread libuv
+// calls us on, or says so by Claim. Between runs, once Disclaim was called, it
+// is nobody's. Post, InLoopThread, Disclaim and handle_count may be called from
+// any thread; everything else is for the loop thread.
 //
 // Phases of a turn: whatever libuv calls us with opens a CallbackScope; when
-// the outermost one ends, everything posted meanwhile is drained and
-// completions are delivered. Work that is posted on the loop thread outside a
+// the outermost one ends, what was posted meanwhile is drained and completions
+// are delivered. A drain is bounded by the clock: what is left goes on in the
+// next turn, so that other users of the loop, and other connections, get
+// theirs. Work that is posted during a drain runs after all that was there
+// before, and in a later turn when deliveries are behind: core yields by
+// posting. Work that is posted on the loop thread outside a
 // scope (Python code between two polls) arms a prepare handle, which runs after
 // uvloop's ready queue and before the poll. Work from other threads goes
 // through an async handle. With nothing posted neither is armed, so an idle
@@ -114,9 +124,14 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   uv_loop_t* loop() const { return loop_; }
 
   // Whether the caller is the loop's thread.
-  bool InLoopThread() const {
-    return loop_thread_.load(std::memory_order_relaxed) == ThreadToken();
-  }
+  bool InLoopThread() const;
+
+  // The calling thread is the loop's from here on: it is about to run the loop,
+  // or acts for one that does not run, with a lock that keeps others from
+  // running it meanwhile (the GIL).
+  void Claim();
+  // The run of the loop is over, if the calling thread had it.
+  void Disclaim();
 
   // Runs `closure` on the loop thread, soon, never before Post returns.
   void Post(EventEngine::Closure* closure);
@@ -136,6 +151,13 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
 
   // `hooks` must outlive the bridge or be reset to null first.
   void set_turn_hooks(TurnHooks* hooks) { hooks_ = hooks; }
+
+  // Whether a callback of libuv's, or a call from application code into the
+  // engine, is on the stack.
+  bool in_scope() const { return scope_depth_ > 0; }
+
+  // See TurnHooks.
+  bool IsBehind() const { return hooks_ != nullptr && hooks_->IsBehind(); }
 
   // Around everything that libuv calls us with.
   class CallbackScope {
@@ -200,16 +222,13 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   };
   struct Handles;  // async and prepare
 
-  // The address of a thread-local: as good as a thread id, and cheaper.
-  static const void* ThreadToken();
-
   void PostWork(Work work);
   // Runs posted work; with `deliver`, hands over completions too. Not
   // re-entrant: a call from inside does nothing, the outer one goes on.
   // Bounded: what is left over is done in the next turn.
   void Drain(bool deliver);
-  // Runs up to `budget` of the posted work; returns how much. For Drain only.
-  int RunLocalWork(int budget);
+  // Runs what is posted at present, within `limit`. For Drain only.
+  void RunLocalWork(TimeLimit* limit);
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
   void Wake();
@@ -225,7 +244,10 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
 
   const UvApi uv_;
   uv_loop_t* const loop_;
-  std::atomic<const void*> loop_thread_;
+  const uint64_t id_;  // never given out again
+  // The number of the loop's thread, which is never given out again either; 0
+  // for nobody.
+  std::atomic<uint64_t> loop_thread_{0};
   std::atomic<Phase> phase_{Phase::kOpen};
 
   // Loop thread.
