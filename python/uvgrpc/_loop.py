@@ -93,17 +93,41 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
         return existing
     # Not in uvloop's stubs.
     capsule = uvloop.loop.libuv_get_loop_t_ptr(event_loop)  # type: ignore[attr-defined]
-    created = _core.Loop(capsule, uvloop.loop.__file__)
+    created = _core.Loop(event_loop, capsule, uvloop.loop.__file__)
     attributes = vars(event_loop)
     attributes[_ATTRIBUTE] = created
     attributes[_AT_CLOSE] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
+    attributes["run_forever"] = _runner(event_loop, created)
     return created
 
 
 def end_with_loop(event_loop: asyncio.AbstractEventLoop, target: EndsWithLoop) -> None:
     """Has `target` told when `event_loop`, which has a core loop, is closed. Held weakly."""
     vars(event_loop)[_AT_CLOSE].add(target)
+
+
+def _runner(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:
+    # Weak, as in _closer().
+    reference = weakref.ref(event_loop)
+
+    def run_forever() -> None:
+        """Runs the loop until it is stopped; uvgrpc knows then which thread it is on.
+
+        run_until_complete() comes here, too.
+        """
+        target = reference()
+        assert target is not None
+        if target.is_running():
+            type(target).run_forever(target)  # raises
+            return
+        native.claim()
+        try:
+            type(target).run_forever(target)
+        finally:
+            native.disclaim()
+
+    return run_forever
 
 
 def _closer(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:

@@ -10,11 +10,15 @@ One module in several files, included below: what all share is here.
 """
 
 import logging
-from asyncio import CancelledError, Future, InvalidStateError, Task
+from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop
 from inspect import isasyncgenfunction, iscoroutinefunction
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
+cimport cython
+from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent
+from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetString
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 from cython.operator cimport dereference
 from libc.stdint cimport int64_t, uint32_t
 from libcpp cimport bool as cbool
@@ -28,6 +32,7 @@ from src.bindings.includes.bindings cimport (
     CAuthContext,
     CBytesFromByteBuffer,
     CChannel,
+    CCheckMetadata,
     CChannelArgs,
     CClientCall,
     CClientCallArguments,
@@ -124,6 +129,9 @@ CORE_VERSION = (<bytes>grpc_version_string()).decode()
 
 _log = logging.getLogger("uvgrpc")
 
+# What a callback must not keep from the event loop.
+cdef tuple _EXITS = (KeyboardInterrupt, SystemExit)
+
 # StatusCode numbers of the gRPC specification.
 cdef int _OK = 0
 cdef int _CANCELLED = 1
@@ -153,6 +161,12 @@ cdef _wake(list futures):
     for future in futures:
         if not future.done():
             future.set_result(None)
+
+
+cdef _forget_done(list futures):
+    """Drops the last ones if nobody waits for them any more."""
+    while futures and futures[-1].done():
+        futures.pop()
 
 
 cdef object _time_remaining(gpr_timespec deadline):
@@ -189,14 +203,41 @@ def replace_sockets():
     return CReplaceSockets()
 
 
+cdef bint _is_free(event_loop):
+    """Whether this thread runs `event_loop`, or nobody does."""
+    running = _get_running_loop()
+    if running is not None:
+        return running is event_loop
+    return event_loop is None or not event_loop.is_running()
+
+
+cdef int _check_free(event_loop) except -1:
+    if _is_free(event_loop):
+        return 0
+    if event_loop.is_running():
+        raise RuntimeError(
+            "this belongs to an event loop that runs in another thread: use the loop's call_soon_threadsafe(), "
+            "or asyncio.run_coroutine_threadsafe(), to reach it from here"
+        )
+    raise RuntimeError(
+        "this belongs to another event loop than the one that runs here: make channels and servers for each loop"
+    )
+
+
 cdef class Loop:
-    """What uvgrpc keeps for one uvloop event loop."""
+    """What uvgrpc keeps for one uvloop event loop.
+
+    To be made by the thread that runs `event_loop`, or while none does.
+    """
 
     cdef shared_ptr[CLoopContext] _context
+    cdef object _event_loop  # weak
+    # The context of deliveries. User code runs in one of its own.
+    cdef object _variables
     # The CallCredentials made for this loop, by the objects they were made from.
     cdef readonly object call_credentials
 
-    def __init__(self, capsule, str module_path):
+    def __init__(self, event_loop, capsule, str module_path):
         cdef bytes path = module_path.encode()
         cdef StatusOr[CUvApi] api = CUvApiOfModule(path)
         if not api.ok():
@@ -204,11 +245,47 @@ cdef class Loop:
         cdef StatusOr[uv_loop_t*] loop = CLoopFromCapsule(capsule)
         if not loop.ok():
             raise TypeError(loop.status().ToString().decode())
+        _check_free(event_loop)
         cdef StatusOr[shared_ptr[CLoopContext]] context = CLoopContext.Create(loop.value(), api.value())
         if not context.ok():
             raise OSError(context.status().ToString().decode())
         self._context = context.value()
+        self._context.get().set_loop(<PyObject*>self)
+        self._event_loop = ref(event_loop)
+        self._variables = PyContext_CopyCurrent()
         self.call_credentials = WeakKeyDictionary()
+
+    def __dealloc__(self):
+        if self._context.get() != NULL:
+            self._context.get().set_loop(NULL)
+
+    def claim(self):
+        """The run of the event loop begins on this thread."""
+        self._context.get().Claim()
+
+    def disclaim(self):
+        """It is over. Until the next one, whoever has the GIL may act for the loop."""
+        self._context.get().Disclaim()
+
+    cdef int _enter(self) except -1:
+        """Makes sure that this thread may act for the loop, which nothing native checks.
+
+        Raises RuntimeError on another thread than the loop's while the loop runs.
+        """
+        if self._context.get().InLoopThread() or self._context.get().is_closed():
+            return 0
+        _check_free(self._event_loop())
+        self._context.get().Claim()
+        return 0
+
+    cdef bint _may_enter(self):
+        """The same as a question."""
+        if self._context.get().InLoopThread() or self._context.get().is_closed():
+            return True
+        if not _is_free(self._event_loop()):
+            return False
+        self._context.get().Claim()
+        return True
 
     def shutdown(self):
         """Ends every call, server and channel and closes all handles. Idempotent."""
@@ -218,6 +295,12 @@ cdef class Loop:
     @property
     def is_closed(self):
         return self._context.get().is_closed()
+
+    def start_now(self):
+        """Hands to core what was asked for in this turn of the loop."""
+        self._enter()
+        if not self._context.get().is_closed():
+            self._context.get().StartNow()
 
     @property
     def handle_count(self):
@@ -238,6 +321,20 @@ cdef class Loop:
         return self._context.get().bridge().DescribeHandles().decode()
 
 
+def _deliver(Loop loop):
+    """Tells Python what has completed. The callback of an entry of the ready queue."""
+    loop._context.get().DeliverPending()
+
+
+cdef cbool _schedule_delivery(PyObject* owner) except False:
+    loop = <Loop>owner
+    event_loop = loop._event_loop()
+    if event_loop is None:
+        raise RuntimeError("the event loop is gone")
+    event_loop.call_soon(_deliver, loop, context=loop._variables)
+    return True
+
+
 include "credentials.pxi"
 include "python_request.pxi"
 include "messages.pxi"
@@ -250,6 +347,7 @@ include "serving.pxi"
 include "introspection.pxi"
 
 
+g_python.schedule_delivery = &_schedule_delivery
 g_python.on_request = &_on_request
 g_python.on_server_call_closed = &_on_server_call_closed
 g_python.on_server_shutdown = &_on_server_shutdown
@@ -259,4 +357,5 @@ g_python.fetch_certificates = &_fetch_certificates
 g_python.on_metadata_request = &_on_metadata_request
 g_python.on_client_call_progress = &_on_client_call_progress
 g_python.resolve = &_resolve
+g_python.is_done = &_is_done
 CInitCore()

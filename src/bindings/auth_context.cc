@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "src/bindings/py_ref.h"
+#include "src/bindings/server_call.h"
 
 namespace uvgrpc {
 
@@ -20,8 +21,8 @@ struct ContextRelease {
 };
 using ContextPtr = std::unique_ptr<grpc_auth_context, ContextRelease>;
 
-ContextPtr ContextOf(grpc_call* call) {
-  return ContextPtr(grpc_call_auth_context(call));
+ContextPtr ContextOf(const ServerCall* call) {
+  return ContextPtr(call->NewAuthContext());
 }
 
 PyRef ValueOf(const grpc_auth_property& property) {
@@ -31,7 +32,7 @@ PyRef ValueOf(const grpc_auth_property& property) {
 
 }  // namespace
 
-PyObject* PeerIdentities(grpc_call* call) {
+PyObject* PeerIdentities(const ServerCall* call) {
   const ContextPtr context = ContextOf(call);
   if (context == nullptr) Py_RETURN_NONE;
   PyRef identities = PyRef::Steal(PyList_New(0));
@@ -50,7 +51,7 @@ PyObject* PeerIdentities(grpc_call* call) {
   return identities.Release();
 }
 
-PyObject* PeerIdentityKey(grpc_call* call) {
+PyObject* PeerIdentityKey(const ServerCall* call) {
   const ContextPtr context = ContextOf(call);
   const char* key =
       context == nullptr
@@ -60,7 +61,7 @@ PyObject* PeerIdentityKey(grpc_call* call) {
   return PyUnicode_FromString(key);
 }
 
-PyObject* AuthContext(grpc_call* call) {
+PyObject* AuthContext(const ServerCall* call) {
   PyRef result = PyRef::Steal(PyDict_New());
   const ContextPtr context = ContextOf(call);
   if (!result || context == nullptr) return result.Release();

@@ -7,21 +7,22 @@
 #define UVGRPC_BINDINGS_AUTH_CONTEXT_H_
 
 #include <Python.h>
-#include <grpc/grpc.h>
 
 namespace uvgrpc {
 
+class ServerCall;
+
+// What is known of the client of an RPC, for as long as the ServerCall lives.
 // All with the GIL; a new reference, or null with a Python exception set.
-// `call` must have been started.
 
 // A list of bytes, or None when the peer is not authenticated.
-PyObject* PeerIdentities(grpc_call* call);
+PyObject* PeerIdentities(const ServerCall* call);
 
 // The name (str) of the property that identifies the peer, or None.
-PyObject* PeerIdentityKey(grpc_call* call);
+PyObject* PeerIdentityKey(const ServerCall* call);
 
 // A dict of property names (str) to lists of their values (bytes).
-PyObject* AuthContext(grpc_call* call);
+PyObject* AuthContext(const ServerCall* call);
 
 }  // namespace uvgrpc
 

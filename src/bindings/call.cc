@@ -22,19 +22,20 @@ Call::Call(std::shared_ptr<LoopContext> context)
       context_(std::move(context)),
       wake_tag_(this) {}
 
-Call::~Call() {
-  if (call_ != nullptr) grpc_call_unref(call_);
+Call::~Call() { UnrefCore(); }
+
+void Call::UnrefCore() {
+  CHECK_EQ(batches_, 0);
+  if (call_ != nullptr) grpc_call_unref(std::exchange(call_, nullptr));
 }
 
 void Call::Unref() {
-  if (refs_.load(std::memory_order_acquire) == 2 && context_->InLoopThread()) {
-    HandleIdle();
-  }
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   context_->RunInLoop([this, keep_alive = context_] { delete this; });
 }
 
 std::string Call::Peer() const {
+  if (call_ == nullptr) return "unknown";
   char* peer = grpc_call_get_peer(call_);
   std::string result = peer;
   gpr_free(peer);
@@ -67,7 +68,9 @@ void Call::HandleWake() {
 
 void Call::StartBatch(const grpc_op* ops, size_t count,
                       Completion* completion) {
+  CHECK(call_ != nullptr);
   Ref();
+  ++batches_;
   grpc_core::Call* core = grpc_core::Call::FromC(call_);
   const grpc_call_error error = core->StartBatch(
       ops, count, completion->tag(), /*is_notify_tag_closure=*/false);
@@ -81,6 +84,12 @@ void Call::StartBatch(const grpc_op* ops, size_t count,
   core->FailBatchImmediately(completion->tag(),
                              /*is_notify_tag_closure=*/false,
                              GRPC_ERROR_CREATE("Invalid metadata"));
+}
+
+void Call::EndBatch(Reference reference) {
+  CHECK_GT(batches_, 0);
+  if (--batches_ == 0) HandleIdle();
+  if (reference == Reference::kDrop) Unref();
 }
 
 }  // namespace uvgrpc

@@ -18,40 +18,52 @@
 
 namespace uvgrpc {
 
-// Counted from both sides: one reference of the Python object, one of each
-// batch in core, one of the context's list of collected work. Ref and Unref may
-// be called from any thread (Python's garbage collector runs where it likes);
-// the object is destroyed on the loop thread. Everything else is for the loop
-// thread.
+// Who owns what: this object lives as long as it has references: one of the
+// Python object, one of each batch that is with core, one of a completion on
+// its way to Python, one of the context's list of collected work. Core's call
+// is this object's, from Create or the RPC's arrival until ReleaseCore or the
+// destructor; it is let go only when no batch is with core, which counts as its
+// own number: references say nothing about that.
+//
+// Ref and Unref may be called from any thread (Python's garbage collector runs
+// where it likes); the object is destroyed on the loop thread. Everything else
+// is for the loop thread.
 class Call : public Collectable, public LoopResident {
  public:
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();
-  // Nothing but the Python object refers to it.
-  bool is_idle() const { return refs_.load(std::memory_order_relaxed) == 1; }
 
   // The peer's address as a URI, as gRPC gives it: "ipv4:127.0.0.1:50051".
   std::string Peer() const;
 
+  // Null when there is none yet, or none any more.
   grpc_call* core() const { return call_; }
+  bool has_core() const { return call_ != nullptr; }
   LoopContext* context() const { return context_.get(); }
 
   // The Python object that hears of this call, borrowed: it must reset this
-  // before it goes. Any thread, with the GIL.
+  // when it goes. Any thread, with the GIL.
   void set_owner(PyObject* owner) {
     owner_.store(owner, std::memory_order_relaxed);
   }
 
-  // Without the GIL only good to see that nobody listens any more.
+  // Without the GIL only good to see that nobody listens any more; it may be
+  // dying (see PyRef::BorrowIfAlive).
   PyObject* owner() const { return owner_.load(std::memory_order_relaxed); }
 
   // For the parts of a call.
   //
   // Puts the call on its context's list (see LoopContext::Collect).
   void Collect();
-  // Starts `ops`, under the ExecCtx of the caller. `completion` follows in any
-  // case. Takes a reference, which the completion must drop.
+  // Starts `ops`, under the ExecCtx of the caller; there must be a call of
+  // core's. `completion` follows in any case; when it settles it must call
+  // EndBatch once.
   void StartBatch(const grpc_op* ops, size_t count, Completion* completion);
+  // A batch has come back, and what it brought was seen to. Drops the batch's
+  // reference, or leaves it to a completion on its way to Python, which then
+  // drops it.
+  enum class Reference { kDrop, kKeep };
+  void EndBatch(Reference reference = Reference::kDrop);
   // Has Wake called, soon, once.
   void WakeLater();
 
@@ -66,9 +78,13 @@ class Call : public Collectable, public LoopResident {
   void StartCollected() final;
   virtual void StartPending() = 0;
 
-  // Loop thread: core is about to have nothing in work for this call; one
-  // reference is left.
+  // The last batch has come back.
   virtual void HandleIdle() {}
+  // Lets go of core's call. No batch may be with core.
+  void UnrefCore();
+  bool has_batches() const { return batches_ > 0; }
+  // Counts a batch that was not started by StartBatch: a server's request.
+  void CountBatch() { ++batches_; }
 
   const std::shared_ptr<LoopContext> context_;
   grpc_call* call_ = nullptr;
@@ -87,6 +103,7 @@ class Call : public Collectable, public LoopResident {
 
   std::atomic<PyObject*> owner_{nullptr};
   std::atomic<int> refs_{1};
+  int batches_ = 0;  // with core
   bool on_list_ = false;
   bool wake_pending_ = false;
   WakeTag wake_tag_;

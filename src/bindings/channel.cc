@@ -8,31 +8,42 @@
 #include <utility>
 
 #include "src/bindings/client_call.h"
-#include "src/bindings/py_ref.h"
-#include "src/bindings/python_hooks.h"
+#include "src/bindings/waiters.h"
 
 namespace uvgrpc {
 
-// Owns itself until it is delivered.
+// Owns itself until it is delivered. Everybody who waits for the same change
+// shares one.
 class Channel::Watch final : public Completion {
  public:
-  Watch(std::shared_ptr<LoopContext> context, PyObject* future)
-      : Completion(context.get()),
-        context_(std::move(context)),
-        future_(PyRef::Borrow(future)) {}
+  Watch(Channel* channel, grpc_connectivity_state last)
+      : Completion(channel->context_.get()),
+        context_(channel->context_),
+        place_(&channel->watches_[last]) {
+    *place_ = this;
+  }
+
+  // With the GIL.
+  void Add(PyObject* future) { waiters_.Add(future); }
+  // The channel goes, or whoever asks from now on needs another.
+  void Detach() {
+    if (place_ != nullptr) *std::exchange(place_, nullptr) = nullptr;
+  }
 
  private:
   bool Settle(bool ok) override {
     changed_ = ok;
+    Detach();
     return true;
   }
   void Deliver() override {
-    g_python.resolve(future_.get(), changed_);
+    waiters_.Wake(changed_);
     delete this;
   }
 
   const std::shared_ptr<LoopContext> context_;
-  const PyRef future_;
+  Watch** place_;
+  Waiters waiters_;
   bool changed_ = false;
 };
 
@@ -57,16 +68,19 @@ Channel::Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel)
       context_(std::move(context)),
       channel_(channel) {}
 
-Channel::~Channel() { Close(); }
+Channel::~Channel() {
+  Close();
+  for (Watch* watch : watches_) {
+    if (watch != nullptr) watch->Detach();
+  }
+}
 
 void Channel::Close() {
   if (channel_ == nullptr) return;
   LoopBridge::CallScope scope(context_->bridge());
   Leave();
   grpc_channel_destroy(std::exchange(channel_, nullptr));
-  for (ClientCall* call : calls_) {
-    if (call->is_idle()) call->ReleaseCore();
-  }
+  for (ClientCall* call : calls_) call->ReleaseCore();
 }
 
 void* Channel::RegisterMethod(const std::string& method) {
@@ -84,17 +98,28 @@ std::vector<PyObject*> Channel::CallOwners() const {
 
 grpc_connectivity_state Channel::CheckConnectivity(bool try_to_connect) {
   if (channel_ == nullptr) return GRPC_CHANNEL_SHUTDOWN;
-  LoopBridge::CallScope scope(context_->bridge());
-  return grpc_channel_check_connectivity_state(channel_,
-                                               try_to_connect ? 1 : 0);
+  if (context_->InLoopThread()) {
+    LoopBridge::CallScope scope(context_->bridge());
+    return grpc_channel_check_connectivity_state(channel_,
+                                                 try_to_connect ? 1 : 0);
+  }
+  if (try_to_connect) {
+    context_->bridge()->Post(
+        [self = shared_from_this()] { (void)self->CheckConnectivity(true); });
+  }
+  // Only looks; the GIL keeps the channel from being closed meanwhile.
+  return grpc_channel_check_connectivity_state(channel_, 0);
 }
 
 void Channel::WatchConnectivity(grpc_connectivity_state last,
                                 PyObject* future) {
   LoopBridge::CallScope scope(context_->bridge());
-  grpc_channel_watch_connectivity_state(
-      channel_, last, gpr_inf_future(GPR_CLOCK_MONOTONIC), context_->cq(),
-      (new Watch(context_, future))->tag());
+  if (watches_[last] != nullptr) return watches_[last]->Add(future);
+  auto* watch = new Watch(this, last);
+  watch->Add(future);
+  grpc_channel_watch_connectivity_state(channel_, last,
+                                        gpr_inf_future(GPR_CLOCK_MONOTONIC),
+                                        context_->cq(), watch->tag());
 }
 
 }  // namespace uvgrpc

@@ -10,6 +10,7 @@
 #include <grpc/credentials.h>
 #include <grpc/grpc.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@ namespace uvgrpc {
 
 class ClientCall;
 
-// Loop thread; shared by the Python object and the calls on it, which may drop
-// it on any thread.
-class Channel final : public LoopResident {
+// Loop thread, but for CheckConnectivity; shared by the Python object and the
+// calls on it, which may drop it on any thread.
+class Channel final : public LoopResident,
+                      public std::enable_shared_from_this<Channel> {
  public:
   // `credentials` are borrowed; without any (null) every call fails. `args`
   // needs no engine argument.
@@ -54,7 +56,7 @@ class Channel final : public LoopResident {
   void AddCall(ClientCall* call) { calls_.insert(call); }
   void RemoveCall(ClientCall* call) { calls_.erase(call); }
 
-  // GRPC_CHANNEL_SHUTDOWN once closed.
+  // GRPC_CHANNEL_SHUTDOWN once closed. Any thread, with the GIL.
   grpc_connectivity_state CheckConnectivity(bool try_to_connect);
 
   // Resolves `future` (an asyncio future) with true when the state is no longer
@@ -70,6 +72,9 @@ class Channel final : public LoopResident {
 
   const std::shared_ptr<LoopContext> context_;
   grpc_channel* channel_;
+  // What core watches, by the state that is to change: core cannot be told that
+  // nobody wants to know any more.
+  std::array<Watch*, GRPC_CHANNEL_SHUTDOWN + 1> watches_{};
   absl::flat_hash_set<ClientCall*> calls_;
 };
 

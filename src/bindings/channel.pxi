@@ -3,6 +3,10 @@
 # Part of _core.pyx: channels.
 
 
+# Core keeps what is registered with a channel as long as the channel.
+cdef int _MAX_REGISTERED_METHODS = 1000
+
+
 cdef class Channel:
     """A channel of core's. The event loop is the one that `loop` was made for."""
 
@@ -13,6 +17,7 @@ cdef class Channel:
 
     def __init__(self, Loop loop, event_loop, str target, ChannelCredentials credentials not None, options):
         cdef CChannelArgs args
+        loop._enter()
         _fill_args(&args, options)
         self._loop = loop
         self.event_loop = event_loop
@@ -25,14 +30,18 @@ cdef class Channel:
 
     def close(self):
         """Destroys core's channel; watches resolve. Idempotent."""
+        self._loop._enter()
         self._methods = {}
         self._channel.get().Close()
 
     def check_connectivity(self, cbool try_to_connect):
+        """The number of the state. Any thread; on another than the loop's connecting starts later."""
+        self._loop._may_enter()
         return <int>self._channel.get().CheckConnectivity(try_to_connect)
 
     def watch_connectivity(self, int last):
         """A future that resolves with True when the state is no longer `last`."""
+        self._loop._enter()
         future = Future(loop=self.event_loop)
         self._channel.get().WatchConnectivity(<grpc_connectivity_state>last, <PyObject*>future)
         return future
@@ -42,9 +51,12 @@ cdef class Channel:
         cdef vector[PyObject*] owners = self._channel.get().CallOwners()
         return [<object>owners[i] for i in range(owners.size())]
 
-    cdef void* _method(self, bytes method) except NULL:
+    cdef void* _method(self, bytes method) except? NULL:
+        """The handle of a method; NULL for one that is not to be registered any more."""
         handle = self._methods.get(method)
         if handle is None:
+            if len(self._methods) >= _MAX_REGISTERED_METHODS:
+                return NULL
             handle = <size_t>self._channel.get().RegisterMethod(<string>method)
             self._methods[method] = handle
         return <void*><size_t>handle

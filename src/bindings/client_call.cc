@@ -42,6 +42,7 @@ ClientCall::ClientCall(std::shared_ptr<Channel> channel,
 ClientCall::~ClientCall() {
   channel_->RemoveCall(this);
   if (!arguments_.request_streaming) grpc_slice_unref(arguments_.request);
+  if (arguments_.method == nullptr) grpc_slice_unref(arguments_.path);
   for (grpc_metadata_array* metadata :
        {&initial_metadata_, &trailing_metadata_}) {
     for (size_t i = 0; owns_metadata_ && i < metadata->count; ++i) {
@@ -66,7 +67,7 @@ void ClientCall::StartPending() {
       StartStreams();
     }
   }
-  if (call_ == nullptr) return;
+  if (!has_core()) return;
   if (arguments_.response_streaming) incoming_.Start();
   if (arguments_.request_streaming) StartSends();
 }
@@ -80,9 +81,15 @@ bool ClientCall::Create() {
     FinishLocally(GRPC_STATUS_CANCELLED, "Channel closed!");
     return false;
   }
-  call_ = grpc_channel_create_registered_call(
-      channel_->core(), /*parent_call=*/nullptr, GRPC_PROPAGATE_DEFAULTS,
-      context_->cq(), arguments_.method, arguments_.deadline, nullptr);
+  call_ = arguments_.method != nullptr
+              ? grpc_channel_create_registered_call(
+                    channel_->core(), /*parent_call=*/nullptr,
+                    GRPC_PROPAGATE_DEFAULTS, context_->cq(), arguments_.method,
+                    arguments_.deadline, nullptr)
+              : grpc_channel_create_call(
+                    channel_->core(), /*parent_call=*/nullptr,
+                    GRPC_PROPAGATE_DEFAULTS, context_->cq(), arguments_.path,
+                    /*host=*/nullptr, arguments_.deadline, nullptr);
   if (arguments_.credentials != nullptr) {
     // Core adds its own reference.
     grpc_call_set_credentials(call_, arguments_.credentials.get());
@@ -151,7 +158,7 @@ void ClientCall::StartStreams() {
 }
 
 void ClientCall::StartSends() {
-  if (sending_) return;
+  if (sending_ || done_ || !has_core()) return;
   grpc_op ops[2];
   std::memset(ops, 0, sizeof(ops));
   size_t count = outgoing_.AddOp(ops);
@@ -175,7 +182,7 @@ void ClientCall::HalfClose() {
 void ClientCall::Cancel(const char* details) {
   if (done_) return;
   cancelled_ = true;
-  if (call_ != nullptr) {
+  if (has_core()) {
     LoopBridge::CallScope scope(context_->bridge());
     grpc_call_cancel_with_status(call_, GRPC_STATUS_CANCELLED, details,
                                  nullptr);
@@ -185,7 +192,7 @@ void ClientCall::Cancel(const char* details) {
 }
 
 void ClientCall::ReleaseCore() {
-  if (!done_ || call_ == nullptr || !channel_->is_closed()) return;
+  if (!done_ || !has_core() || has_batches() || !channel_->is_closed()) return;
   if (arguments_.response_streaming && !incoming_.has_ended()) {
     // What core still has may be read; but nobody wants it after a cancel.
     if (!cancelled_) return;
@@ -200,12 +207,16 @@ void ClientCall::ReleaseCore() {
       grpc_slice_ref(metadata->metadata[i].value);
     }
   }
-  grpc_call_unref(std::exchange(call_, nullptr));
+  UnrefCore();
 }
 
 void ClientCall::Abandon() {
   set_owner(nullptr);
   context_->RunInLoop([this, keep_alive = context_] {
+    // What was written may have been all that the program wanted.
+    if (!done_ && arguments_.request_streaming && !context_->is_closed()) {
+      context_->StartNow();
+    }
     Cancel("Cancelled upon garbage collection!");
     Unref();
   });
@@ -234,21 +245,23 @@ void ClientCall::FinishLocally(grpc_status_code code, const char* details) {
   details_ = grpc_slice_from_copied_string(details);
   has_initial_metadata_ = true;
   incoming_.End();
+  // As a batch that comes back.
   Ref();
+  CountBatch();
   context_->Complete(&done_tag_);
 }
 
 bool ClientCall::HandleConnected(bool ok) {
   connected_ = ok;
   if (wants_progress_ && ok) WakeLater();
-  Unref();
+  EndBatch();
   return false;
 }
 
 bool ClientCall::HandleInitialMetadata(bool /*ok*/) {
   has_initial_metadata_ = true;
   if (wants_progress_) WakeLater();
-  Unref();
+  EndBatch();
   return false;
 }
 
@@ -256,7 +269,7 @@ bool ClientCall::HandleSent(bool ok) {
   sending_ = false;
   if (outgoing_.Finish(ok)) WakeLater();
   StartSends();
-  Unref();
+  EndBatch();
   return false;
 }
 
@@ -266,25 +279,30 @@ bool ClientCall::HandleDone(bool /*ok*/) {
   Leave();
   outgoing_.Fail();
   // Held back, the status is fetched with the last message.
-  if (owner() != nullptr && !IsStatusHeld()) return true;
+  if (owner() != nullptr && !IsStatusHeld()) {
+    EndBatch(Reference::kKeep);
+    return true;
+  }
   if (wants_progress_ || outgoing_.has_waiters()) WakeLater();
-  Unref();
+  EndBatch();
   return false;
 }
 
 void ClientCall::DeliverDone() {
-  if (owner() != nullptr) {
-    const PyRef listener = PyRef::Borrow(owner());
+  if (const PyRef listener = PyRef::BorrowIfAlive(owner())) {
     g_python.on_client_call_done(listener.get());
+    context_->NoteException();
   }
   Wake();
   Unref();
 }
 
 void ClientCall::Wake() {
-  if (wants_progress_ && owner() != nullptr) {
-    const PyRef listener = PyRef::Borrow(owner());
-    g_python.on_client_call_progress(listener.get());
+  if (wants_progress_) {
+    if (const PyRef listener = PyRef::BorrowIfAlive(owner())) {
+      g_python.on_client_call_progress(listener.get());
+      context_->NoteException();
+    }
   }
   if (incoming_.has_message() || incoming_.at_end() || done_) {
     incoming_.WakeWaiters();

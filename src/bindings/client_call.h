@@ -32,7 +32,9 @@ class ClientCall final : public Call {
  public:
   // What a call starts with.
   struct Arguments {
-    void* method = nullptr;  // from Channel::RegisterMethod
+    void* method = nullptr;  // from Channel::RegisterMethod, or null
+    // Taken over; for a method that was not registered.
+    grpc_slice path;
     gpr_timespec deadline;
     uint32_t initial_metadata_flags = 0;
     bool request_streaming = false;
@@ -60,13 +62,14 @@ class ClientCall final : public Call {
   // not been started never will be.
   void Cancel(const char* details);
 
-  // Lets go of core's call, which keeps the channel's connection, if it is over
-  // and the channel is closed: the program may keep this one as long as it
-  // likes.
+  // Lets go of core's call, which keeps the channel's connection, if it is
+  // over, all its batches are back and the channel is closed: the program may
+  // keep this one as long as it likes.
   void ReleaseCore();
 
-  // Cuts the tie to the Python object, which is going; cancels the call unless
-  // it is over. Any thread, with the GIL. The caller's reference is dropped.
+  // Cuts the tie to the Python object, which is going. Hands to core what was
+  // written, then cancels the call unless it is over. Any thread, with the GIL.
+  // The caller's reference is dropped.
   void Abandon();
 
   // Whether the status may be told: it is known, and no message that came

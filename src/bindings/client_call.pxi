@@ -23,6 +23,9 @@ cdef class ClientCall:
     cdef list _callbacks
     cdef bint _response_streaming
     cdef bint _done
+    # The response waits for somebody who wants to know how the call ended: it is
+    # deserialized by whoever that is, in the context and the task of theirs.
+    cdef bint _is_raw
     cdef bint _cancelled_locally
     cdef bint _at_end
     cdef int _code
@@ -52,9 +55,11 @@ cdef class ClientCall:
 
         `request` is that of an arity without a stream of requests. One that cannot be
         serialized ends the call with INTERNAL, and nothing is sent. Raises TypeError
-        for metadata that is not made of pairs.
+        for metadata that is not made of pairs, RuntimeError on a thread that may not
+        use the channel.
         """
         cdef CClientCallArguments arguments
+        channel._loop._enter()
         self._channel = channel
         self._event_loop = channel.event_loop
         self._serializer = serializer
@@ -66,6 +71,8 @@ cdef class ClientCall:
             if data is None:
                 return
         arguments.method = channel._method(method)
+        if arguments.method == NULL:
+            arguments.path = CSliceFromBytes(channel._loop._context.get(), method)
         arguments.initial_metadata_flags = 0
         if wait_for_ready is not None:
             arguments.initial_metadata_flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET
@@ -95,7 +102,7 @@ cdef class ClientCall:
                 _log.exception("Exception serializing request!")
                 self._fail("Exception serializing request!", error)
                 return None
-        _check_bytes(request, "request")
+        _check_bytes(request, "request", self._serializer)
         return request
 
     # ---- the status
@@ -113,19 +120,25 @@ cdef class ClientCall:
         self._code = code
         self._details = details
         self._debug_error_string = debug_error_string
+        callbacks = self._callbacks
+        if callbacks is not None:
+            self._callbacks = None
+            for callback, variables in callbacks:
+                if self._channel._loop.is_closed:
+                    # Its ready queue will not run any more.
+                    variables.run(self._run_callback, callback)
+                else:
+                    self._event_loop.call_soon(self._run_callback, callback, context=variables)
         waiters = self._waiters
         if waiters is not None:
             self._waiters = None
             _wake(waiters)
         self._wake_progress_waiters()
-        callbacks = self._callbacks
-        if callbacks is not None:
-            self._callbacks = None
-            for callback in callbacks:
-                self._run_callback(callback)
 
-    cdef _run_callback(self, callback):
+    def _run_callback(self, callback):
+        """Anything but an Exception is for who called: uvloop, in general."""
         try:
+            self._settle()
             callback(self)
         except Exception as error:
             self._event_loop.call_exception_handler(
@@ -143,17 +156,33 @@ cdef class ClientCall:
             return
         cdef int code = <int>self._call.code()
         cdef const char* error = self._call.error_string()
+        if code == _OK:
+            self._is_raw = not self._response_streaming
+            self._finish(code, "", "")
+            return
         debug = None if error == NULL else (<bytes>error).decode(errors="replace")
-        details = "" if code == _OK else CStrFromSlice(self._call.details())
-        if code == _OK and not self._response_streaming:
-            try:
-                self._response = self._take_response()
-            except Exception as problem:
-                _log.exception("Exception deserializing response!")
-                code = _INTERNAL
-                details = "Exception deserializing response!"
-                debug = repr(problem)
-        self._finish(code, details, debug)
+        self._finish(code, CStrFromSlice(self._call.details()), debug)
+
+    cdef int _settle(self) except -1:
+        """The call is done: makes sure that its outcome is what it will be told to be."""
+        if not self._is_raw:
+            return 0
+        self._is_raw = False
+        try:
+            self._response = self._take_response()
+        except CancelledError:
+            # As from a task that runs the call, which is what grpc.aio has.
+            self._cancelled_locally = True
+            self._code = _CANCELLED
+            self._details = "Locally cancelled by application!"
+        except BaseException as problem:
+            self._code = _INTERNAL
+            self._details = "Exception deserializing response!"
+            self._debug_error_string = repr(problem)
+            if not isinstance(problem, Exception):
+                raise
+            _log.exception("Exception deserializing response!")
+        return 0
 
     cdef _take_response(self):
         cdef grpc_byte_buffer* message = self._call.response()
@@ -176,6 +205,7 @@ cdef class ClientCall:
 
     def _raise_for_status(self):
         """Raises what the final status stands for, if it is not OK."""
+        self._settle()
         if self._cancelled_locally:
             raise CancelledError()
         if self._code != _OK:
@@ -186,12 +216,14 @@ cdef class ClientCall:
 
     def _status_future(self):
         """A future that resolves when the status is known."""
+        self._channel._loop._enter()
         future = Future(loop=self._event_loop)
         if self._done:
             future.set_result(None)
         elif self._waiters is None:
             self._waiters = [future]
         else:
+            _forget_done(self._waiters)
             self._waiters.append(future)
         return future
 
@@ -207,19 +239,30 @@ cdef class ClientCall:
             self._raise_for_status()
 
     cdef object _progress_future(self):
+        self._channel._loop._enter()
         self._call.set_wants_progress()
         future = Future(loop=self._event_loop)
         if self._progress_waiters is None:
             self._progress_waiters = []
+        _forget_done(self._progress_waiters)
         self._progress_waiters.append(future)
         return future
 
     # ---- what the application asks for
 
     def cancel(self):
-        """Ends the call with CANCELLED. Returns False when it was over already."""
+        """Ends the call with CANCELLED. Returns False when it was over already.
+
+        Any thread: on another than the loop's the call ends when the loop comes to it.
+        """
         if self._done:
             return False
+        if not self._channel._loop._may_enter():
+            try:
+                self._event_loop.call_soon_threadsafe(self.cancel)
+            except RuntimeError:
+                return False  # the loop is closed, and the call ended with it
+            return True
         self._cancelled_locally = True
         self._at_end = True
         if self._call != NULL:
@@ -234,13 +277,16 @@ cdef class ClientCall:
         return self._done
 
     def add_done_callback(self, callback):
-        """Calls `callback(call)` once the status is known; at once if it is."""
+        """Calls `callback(call)` once the status is known; at once if it is.
+
+        From the ready queue of the loop, in a copy of the present context.
+        """
         if self._done:
             self._run_callback(callback)
-        elif self._callbacks is None:
-            self._callbacks = [callback]
-        else:
-            self._callbacks.append(callback)
+            return
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append((callback, PyContext_CopyCurrent()))
 
     def time_remaining(self):
         return _time_remaining(self._deadline)
@@ -248,12 +294,15 @@ cdef class ClientCall:
     # ---- the outcome; only meaningful once done(), or once it has arrived
 
     def _status_number(self):
+        self._settle()
         return self._code
 
     def _status_details(self):
+        self._settle()
         return self._details
 
     def _status_debug_string(self):
+        self._settle()
         return self._debug_error_string
 
     def _initial_metadata_pairs(self):
@@ -267,17 +316,21 @@ cdef class ClientCall:
         return CMetadataToTuple(self._call.trailing_metadata(), NULL)
 
 
-cdef void _on_client_call_done(PyObject* owner) noexcept:
+cdef void _on_client_call_done(PyObject* owner) except *:
     call = <ClientCall>owner
     try:
         call._finish_from_core()
+    except _EXITS:
+        raise
     except BaseException:
         _log.exception("finishing a client call")
 
 
-cdef void _on_client_call_progress(PyObject* owner) noexcept:
+cdef void _on_client_call_progress(PyObject* owner) except *:
     call = <ClientCall>owner
     try:
         call._wake_progress_waiters()
+    except _EXITS:
+        raise
     except BaseException:
         _log.exception("telling of a client call's progress")

@@ -15,6 +15,7 @@ cdef class ClientStream(ClientCall):
 
     def _next_response(self):
         """An awaitable of the next response, or of EOF, or that raises the status."""
+        self._channel._loop._enter()
         if not self._at_end and self._call.incoming().has_message():
             return _ready(self._take_message())
         return self._wait_for_response()
@@ -49,9 +50,11 @@ cdef class ClientStream(ClientCall):
         if self._deserializer is not None:
             try:
                 message = self._deserializer(message)
-            except Exception as error:
-                _log.exception("Exception deserializing response!")
+            except BaseException as error:
                 self._fail("Exception deserializing response!", error)
+                if not isinstance(error, Exception):
+                    raise
+                _log.exception("Exception deserializing response!")
                 raise self._error() from error
         # The last one lets the status out.
         if not self._done and self._call.has_status():
@@ -71,6 +74,7 @@ cdef class ClientStream(ClientCall):
     async def _write(self, request):
         """Sends a request; returns when the next one may be written."""
         cdef COutgoingMessages* outgoing
+        self._channel._loop._enter()
         if self._done:
             raise InvalidStateError("RPC already finished.")
         if self._half_closed:
@@ -118,6 +122,7 @@ cdef class ClientStream(ClientCall):
 
     def _half_close(self):
         """Says that no request follows. Idempotent."""
+        self._channel._loop._enter()
         if self._done or self._half_closed:
             return
         self._half_closed = True
@@ -137,6 +142,8 @@ cdef class ResponseIterator:
 
     def __anext__(self):
         call = self._call
+        if call is not None:
+            call._channel._loop._enter()
         if call is not None and not call._at_end and call._call.incoming().has_message():
             return _ready(call._take_message())
         return self._wait()

@@ -13,6 +13,14 @@
 #include "src/core/lib/iomgr/timer_manager.h"
 
 namespace uvgrpc {
+namespace {
+
+bool IsSet(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
 
 void InitCore() {
   // A completed operation then calls its tag right away. Otherwise it goes
@@ -23,9 +31,13 @@ void InitCore() {
   grpc_timer_manager_set_start_threaded(false);
   absl::InitializeLog();
   grpc_init();
-  if (std::getenv("GRPC_VERBOSITY") == nullptr) {
+  if (!IsSet("GRPC_VERBOSITY") && !IsSet("GRPC_TRACE")) {
     absl::SetMinLogLevel(absl::LogSeverityAtLeast::kError);
     absl::SetStderrThreshold(absl::LogSeverityAtLeast::kError);
+  } else {
+    // grpc_init has set the level that the variables ask for; abseil by itself
+    // would still keep all but errors from stderr.
+    absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfo);
   }
 }
 

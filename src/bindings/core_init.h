@@ -10,9 +10,10 @@ namespace uvgrpc {
 
 // Sets up core for running on loops that others own: no timer thread, call
 // completions without a detour over the default engine, quiet logs unless
-// GRPC_VERBOSITY asks for more. Called once, when the module is imported,
-// before anything else of core's. It is never shut down: grpc_shutdown waits
-// for other threads, and the process's end needs nothing from it.
+// GRPC_VERBOSITY or GRPC_TRACE asks for more. Called once, when the module is
+// imported, before anything else of core's. It is never shut down:
+// grpc_shutdown waits for other threads, and the process's end needs nothing
+// from it.
 void InitCore();
 
 }  // namespace uvgrpc

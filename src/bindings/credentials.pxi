@@ -133,9 +133,18 @@ cdef CFetchResult _fetch_certificates(PyObject* fetcher, CServerCertificates* ce
         root_certificates, identities = fetched
         _fill_certificates(certificates, root_certificates, identities)
         return CFetchResult.kNew
-    except BaseException:
-        _log.exception("fetching the certificates of a server")
+    except BaseException as error:
+        event_loop = _get_running_loop()
+        if isinstance(error, _EXITS) and event_loop is not None:
+            # Core's stack is below: the exit is raised where it can get through.
+            event_loop.call_soon(_raise, error)
+        else:
+            _log.exception("fetching the certificates of a server")
         return CFetchResult.kFailed
+
+
+def _raise(error):
+    raise error
 
 
 def local_channel_credentials(int kind):

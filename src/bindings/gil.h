@@ -7,8 +7,24 @@
 #define UVGRPC_BINDINGS_GIL_H_
 
 #include <Python.h>
+#include <cxxabi.h>
+#include <unistd.h>
 
 namespace uvgrpc {
+
+// CPython ends a daemon thread by pthread_exit when the thread wants the GIL of
+// an interpreter that is going away (before 3.14, which lets it hang). That
+// unwinds the stack; whatever of ours is on it would then touch Python without
+// the GIL, from its destructors. So `work`, which calls Python, is the last
+// thing such a thread does: it stops here, until the process is gone.
+template <typename Work>
+auto WhilePythonLives(Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (abi::__forced_unwind&) {
+    while (true) pause();
+  }
+}
 
 // Holds the GIL, unless the interpreter is going away: then `acquired()` is
 // false and Python must not be touched. Taken in the delivery step of a loop
@@ -17,7 +33,9 @@ namespace uvgrpc {
 class GilGuard {
  public:
   GilGuard() : acquired_(!IsFinalizing()) {
-    if (acquired_) state_ = PyGILState_Ensure();
+    if (acquired_) {
+      state_ = WhilePythonLives([] { return PyGILState_Ensure(); });
+    }
   }
   ~GilGuard() {
     if (acquired_) PyGILState_Release(state_);

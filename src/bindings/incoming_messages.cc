@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "src/bindings/call.h"
-#include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
 namespace {
@@ -55,7 +54,7 @@ grpc_byte_buffer* IncomingMessages::Take() {
 }
 
 void IncomingMessages::Wait(PyObject* future) {
-  waiters_.push_back(PyRef::Borrow(future));
+  waiters_.Add(future);
   if (has_message() || ended_) {
     call_->WakeLater();
     return;
@@ -89,15 +88,9 @@ bool IncomingMessages::HandleReceived(bool ok) {
     ended_ = true;
   }
   if (!waiters_.empty() || !has_room()) call_->WakeLater();
-  call_->Unref();
+  call_->EndBatch();
   // The tag may be with core again, so it is not what wakes Python.
   return false;
-}
-
-void IncomingMessages::WakeWaiters() {
-  for (const PyRef& future : std::exchange(waiters_, {})) {
-    g_python.resolve(future.get(), true);
-  }
 }
 
 }  // namespace uvgrpc

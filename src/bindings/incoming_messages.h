@@ -10,11 +10,10 @@
 #include <grpc/grpc.h>
 
 #include <cstddef>
-#include <vector>
 
 #include "src/bindings/completion.h"
 #include "src/bindings/fifo.h"
-#include "src/bindings/py_ref.h"
+#include "src/bindings/waiters.h"
 
 namespace uvgrpc {
 
@@ -63,7 +62,7 @@ class IncomingMessages {
 
   bool has_waiters() const { return !waiters_.empty(); }
   // With the GIL.
-  void WakeWaiters();
+  void WakeWaiters() { waiters_.Wake(true); }
 
  private:
   class ReceiveTag final : public Completion {
@@ -88,7 +87,7 @@ class IncomingMessages {
   bool wanted_ = false;
   bool receiving_ = false;
   bool ended_ = false;
-  std::vector<PyRef> waiters_;
+  Waiters waiters_;
 };
 
 }  // namespace uvgrpc

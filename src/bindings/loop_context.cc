@@ -9,14 +9,24 @@
 
 #include "absl/log/check.h"
 #include "src/bindings/gil.h"
+#include "src/bindings/python_hooks.h"
 #include "src/core/lib/channel/channel_args.h"
 #include "src/core/lib/iomgr/exec_ctx.h"
+#include "src/iomgr_uv/time_limit.h"
 
 namespace uvgrpc {
 namespace {
 
 // Rounds of settling before Python gets its turn.
 constexpr int kMaxSettleRounds = 64;
+// What is collected starts when so much has gathered, or so long after the
+// first of it.
+constexpr int kStartCount = 32;
+constexpr std::chrono::microseconds kStartAfter{500};
+// How long one delivery may last before others of the ready queue get their
+// turn, and how many completions go between two looks at the clock.
+constexpr std::chrono::microseconds kDeliveryTime{1000};
+constexpr int kDeliveriesPerLook = 8;
 
 }  // namespace
 
@@ -104,16 +114,41 @@ void LoopContext::Collect(Collectable* work) {
   *collected_tail_ = work;
   collected_tail_ = &work->next_collected_;
   bridge()->RequestTurn();
+  const Clock::time_point now = Clock::now();
+  if (++collected_count_ == 1) {
+    collecting_since_ = now;
+  } else if ((collected_count_ > kStartCount ||
+              now - collecting_since_ > kStartAfter) &&
+             !bridge()->in_scope()) {
+    // All but the newest, to which more may come.
+    LoopBridge::CallScope scope(bridge());
+    StartUpTo(work);
+    collecting_since_ = now;
+  }
+}
+
+void LoopContext::StartNow() {
+  LoopBridge::CallScope scope(bridge());
+  int rounds = 0;
+  do {
+    StartUpTo(nullptr);
+  } while (SettleCompletions() && ++rounds < kMaxSettleRounds);
+  if (pending_count_ > 0) bridge()->RequestDelivery();
 }
 
 void LoopContext::StartCollected() {
   if (collected_ == nullptr) return;
   ++turn_;
+  StartUpTo(nullptr);
+}
+
+void LoopContext::StartUpTo(const Collectable* last) {
   const grpc_core::ExecCtx exec_ctx;
-  while (collected_ != nullptr) {
+  while (collected_ != last) {
     Collectable* work = collected_;
     collected_ = work->next_collected_;
     if (collected_ == nullptr) collected_tail_ = &collected_;
+    --collected_count_;
     work->is_collected_ = false;
     work->StartCollected();
   }
@@ -131,8 +166,7 @@ void LoopContext::Complete(Completion* completion) {
   });
 }
 
-bool LoopContext::DeliverCompletions() {
-  CompletionList for_python;
+bool LoopContext::SettleCompletions() {
   bool any = false;
   // Settling may start the next operation, which may be complete at once.
   for (int round = 0; round < kMaxSettleRounds && !completed_.empty();
@@ -140,23 +174,95 @@ bool LoopContext::DeliverCompletions() {
     any = true;
     const grpc_core::ExecCtx exec_ctx;
     while (Completion* completion = completed_.Pop()) {
-      if (completion->Settle(completion->ok_)) for_python.Push(completion);
+      if (!completion->Settle(completion->ok_)) continue;
+      pending_.Push(completion);
+      ++pending_count_;
     }
   }
+  return any;
+}
+
+bool LoopContext::DeliverCompletions() {
+  const bool any = SettleCompletions();
+  bool has_references;
+  {
+    absl::MutexLock lock(mu_);
+    has_references = !to_decref_.empty();
+  }
+  if (pending_count_ > 0 || has_references) ScheduleDelivery();
+  return any;
+}
+
+void LoopContext::ScheduleDelivery() {
+  // A loop that closes runs its ready queue no more.
+  const bool runs_on = loop_ != nullptr && !is_closed();
+  if (delivery_scheduled_ && runs_on) return;
+  const GilGuard gil;
+  if (!gil.acquired()) return;
+  if (runs_on) {
+    if (WhilePythonLives(
+            [this] { return g_python.schedule_delivery(loop_); })) {
+      delivery_scheduled_ = true;
+      return;
+    }
+    PyErr_WriteUnraisable(nullptr);
+  }
+  WhilePythonLives([this] { DeliverWhile(nullptr); });
+  if (!exit_) return;
+  PyErr_Restore(exit_type_.Release(), exit_.Release(),
+                exit_traceback_.Release());
+  PyErr_WriteUnraisable(nullptr);
+}
+
+bool LoopContext::DeliverPending() {
+  const std::shared_ptr<LoopContext> keep_alive = shared_from_this();
+  delivery_scheduled_ = false;
+  TimeLimit limit(kDeliveryTime);
+  WhilePythonLives([&] { DeliverWhile(&limit); });
+  if (pending_count_ > 0) ScheduleDelivery();
+  if (!exit_) return true;
+  PyErr_Restore(exit_type_.Release(), exit_.Release(),
+                exit_traceback_.Release());
+  return false;
+}
+
+void LoopContext::DeliverWhile(TimeLimit* limit) {
+  DropReferences();
+  int delivered = 0;
+  while (Completion* completion = pending_.Pop()) {
+    --pending_count_;
+    completion->Deliver();
+    NoteException();
+    if (limit == nullptr) continue;
+    if (exit_) break;
+    if (++delivered % kDeliveriesPerLook == 0 && limit->IsOver()) break;
+  }
+}
+
+void LoopContext::NoteException() {
+  PyObject* const type = PyErr_Occurred();
+  if (type == nullptr) return;
+  if (exit_ ||
+      (PyErr_GivenExceptionMatches(type, PyExc_KeyboardInterrupt) == 0 &&
+       PyErr_GivenExceptionMatches(type, PyExc_SystemExit) == 0)) {
+    PyErr_WriteUnraisable(nullptr);
+    return;
+  }
+  PyObject* exception[3];
+  PyErr_Fetch(&exception[0], &exception[1], &exception[2]);
+  PyErr_NormalizeException(&exception[0], &exception[1], &exception[2]);
+  exit_type_ = PyRef::Steal(exception[0]);
+  exit_ = PyRef::Steal(exception[1]);
+  exit_traceback_ = PyRef::Steal(exception[2]);
+}
+
+void LoopContext::DropReferences() {
   std::vector<PyObject*> to_decref;
   {
     absl::MutexLock lock(mu_);
     to_decref.swap(to_decref_);
   }
-  if (for_python.empty() && to_decref.empty()) return any;
-  const GilGuard gil;
-  if (!gil.acquired()) return any;
-  while (Completion* completion = for_python.Pop()) {
-    completion->Deliver();
-    if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(nullptr);
-  }
   for (PyObject* object : to_decref) Py_DECREF(object);
-  return true;
 }
 
 void LoopContext::DecrefLater(PyObject* object) {
@@ -174,7 +280,7 @@ void LoopContext::DecrefLater(PyObject* object) {
 }
 
 void LoopContext::Shutdown() {
-  if (std::exchange(shut_down_, true)) return;
+  if (shut_down_.exchange(true)) return;
   const std::shared_ptr<LoopContext> keep_alive = shared_from_this();
   {
     LoopBridge::CallbackScope scope(bridge());
@@ -186,6 +292,8 @@ void LoopContext::Shutdown() {
     }
   }
   engine_->Shutdown();
+  // What an entry of the ready queue was to deliver.
+  if (pending_count_ > 0) ScheduleDelivery();
   // Whatever still arrives has nobody to hear it.
   bridge()->set_turn_hooks(nullptr);
   grpc_completion_queue_shutdown(std::exchange(cq_, nullptr));

@@ -10,6 +10,8 @@
 #include <grpc/grpc.h>
 #include <uv.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "src/bindings/completion.h"
+#include "src/bindings/py_ref.h"
 #include "src/iomgr_uv/loop_bridge.h"
 #include "src/iomgr_uv/uv_engine.h"
 
@@ -70,12 +73,17 @@ class LoopResident {
   LoopResident* next_ = nullptr;
 };
 
-// The engine, the completion queue, and the two lists that tie a turn together:
+// The engine, the completion queue, and the lists that tie a turn together:
 // what Python wants started, and what core has completed.
 //
-// Start: all grpc_call batches of one turn run under one ExecCtx, right before
-// the loop polls, so that chttp2 writes once a connection, not once a call.
-// Completion: all completions of one turn reach Python under one GIL entry.
+// Start: grpc_call batches that Python asks for one after the other start
+// together, under one ExecCtx, so that chttp2 writes once a connection, not
+// once a call: at the latest right before the loop polls, and earlier when many
+// have gathered or some time has passed, so that the peer has work meanwhile.
+// Completion: all completions of one turn are settled without Python, and then
+// delivered from one entry of uvloop's ready queue, bounded by the clock. What
+// is left over goes on in another entry, behind what is ready then. So whatever
+// user code does there, it does in a callback of uvloop's.
 //
 // Loop thread only, but for InLoopThread, Complete, DecrefLater and RunInLoop;
 // residents hold it by shared_ptr, so it outlives them.
@@ -88,8 +96,17 @@ class LoopContext final : public TurnHooks,
   explicit LoopContext(std::shared_ptr<UvEventEngine> engine);
   ~LoopContext() override;
 
+  // `loop` is the _core.Loop (borrowed) that deliveries are scheduled with,
+  // null when it goes. With the GIL.
+  void set_loop(PyObject* loop) { loop_ = loop; }
+
   bool InLoopThread() const { return bridge()->InLoopThread(); }
-  bool is_closed() const { return bridge()->is_closed(); }
+  // The run of the loop begins or ends on this thread. With the GIL.
+  void Claim() { bridge()->Claim(); }
+  void Disclaim() { bridge()->Disclaim(); }
+  // Whether the loop closes or is closed: its ready queue runs no more. Any
+  // thread, but on others than the loop's it may lag behind.
+  bool is_closed() const { return shut_down_ || bridge()->is_closed(); }
   LoopBridge* bridge() const { return engine_->bridge(); }
   grpc_completion_queue* cq() const { return cq_; }
 
@@ -100,8 +117,11 @@ class LoopContext final : public TurnHooks,
   // Counts the turns in which work was started.
   uint64_t turn() const { return turn_; }
 
-  // Puts `work` on the list to start before the loop polls.
+  // Puts `work` on the list to start before the loop polls. May start what was
+  // put there before.
   void Collect(Collectable* work);
+  // Starts all that is on the list, and what becomes possible by that.
+  void StartNow();
 
   // Any thread: from Completion::OnComplete.
   void Complete(Completion* completion);
@@ -128,13 +148,37 @@ class LoopContext final : public TurnHooks,
   // Channels and servers that are open, and calls that are under way.
   int resident_count() const { return resident_count_; }
 
+  // Delivers what has completed, for some time; the rest goes on in another
+  // entry of the ready queue. Returns false, with a Python exception, when the
+  // loop is to end. With the GIL, from the top of uvloop's stack.
+  bool DeliverPending();
+
+  // Takes the Python exception that a hook has left, if it has. Exits are kept
+  // until the present completion is through with; anything else is reported.
+  void NoteException();
+
   // TurnHooks
   void StartCollected() override;
   bool DeliverCompletions() override;
+  bool IsBehind() const override { return pending_count_ >= kBehind; }
 
  private:
+  // So many completions that wait for Python are a reason not to make more.
+  static constexpr int kBehind = 32;
+
   friend class LoopResident;
   class QueueShutdown;
+  using Clock = std::chrono::steady_clock;
+
+  // Starts what is collected, up to `last` (null: all of it).
+  void StartUpTo(const Collectable* last);
+  // Settles what has completed, without the GIL being needed. Returns whether
+  // anything had.
+  bool SettleCompletions();
+  void ScheduleDelivery();
+  // Delivers until nothing is left, or the loop is to end, or `limit` is over.
+  void DeliverWhile(TimeLimit* limit);
+  void DropReferences();
 
   const std::shared_ptr<UvEventEngine> engine_;
   // Core's channel argument is a pointer to a shared_ptr of the base class,
@@ -143,11 +187,22 @@ class LoopContext final : public TurnHooks,
   grpc_completion_queue* cq_ = nullptr;
   Collectable* collected_ = nullptr;
   Collectable** collected_tail_ = &collected_;
+  int collected_count_ = 0;
+  Clock::time_point collecting_since_;
   CompletionList completed_;
+  // What waits for Python, and whether an entry of the ready queue will see to
+  // it.
+  CompletionList pending_;
+  int pending_count_ = 0;
+  bool delivery_scheduled_ = false;
+  PyObject* loop_ = nullptr;
+  PyRef exit_type_;
+  PyRef exit_;
+  PyRef exit_traceback_;
   uint64_t turn_ = 0;
   LoopResident* residents_ = nullptr;
   int resident_count_ = 0;
-  bool shut_down_ = false;
+  std::atomic<bool> shut_down_{false};
 
   absl::Mutex mu_;
   std::vector<PyObject*> to_decref_ ABSL_GUARDED_BY(mu_);

@@ -49,6 +49,19 @@ cdef object _wait_until_sent(COutgoingMessages* messages, object event_loop):
     return future
 
 
-cdef _check_bytes(object message, str what):
+# The length of a message goes before it in four bytes.
+cdef Py_ssize_t _MAX_MESSAGE = 0xFFFFFFFF
+
+
+cdef int _check_bytes(object message, str what, object serializer) except -1:
     if not isinstance(message, bytes):
-        raise TypeError(f"a serialized {what} must be bytes, got {type(message).__name__}")
+        kind = type(message).__name__
+        if serializer is None:
+            raise TypeError(f"a {what} without a serializer must be bytes, got {kind}")
+        name = getattr(serializer, "__qualname__", serializer)
+        raise TypeError(f"the serializer of the {what}, {name}, must return bytes, but returned {kind}")
+    if len(<bytes>message) > _MAX_MESSAGE:
+        raise ValueError(
+            f"a {what} of {len(<bytes>message)} bytes is too large: gRPC's framing ends at 4 GiB, send it in parts"
+        )
+    return 0

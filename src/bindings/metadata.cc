@@ -120,6 +120,33 @@ bool OutgoingMetadata::Add(PyObject* pair) {
   return true;
 }
 
+bool OutgoingMetadata::Check() const {
+  for (const grpc_metadata& entry : entries_) {
+    const absl::string_view key = ViewOf(entry.key);
+    const char* const what =
+        grpc_header_key_is_legal(entry.key) == 0 ? "key"
+        : !absl::EndsWith(key, kBinarySuffix) &&
+                grpc_header_nonbin_value_is_legal(entry.value) == 0
+            ? "value"
+            : nullptr;
+    if (what == nullptr) continue;
+    const PyRef name = PyRef::Steal(Text(key));
+    if (name) {
+      PyErr_Format(PyExc_ValueError,
+                   "gRPC cannot send metadata with the key %R: the %s has "
+                   "characters that are not allowed there",
+                   name.get(), what);
+    }
+    return false;
+  }
+  return true;
+}
+
+bool CheckMetadata(PyObject* pairs) {
+  OutgoingMetadata metadata;
+  return metadata.Assign(pairs) && metadata.Check();
+}
+
 PyObject* MetadataToTuple(const grpc_metadata_array& metadata,
                           PyObject* factory) {
   PyRef tuple =

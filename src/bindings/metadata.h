@@ -28,6 +28,10 @@ class OutgoingMetadata {
   // and the metadata is empty. With the GIL.
   bool Assign(PyObject* pairs);
 
+  // Whether core will send it; if not, ValueError is set and names the entry.
+  // With the GIL.
+  bool Check() const;
+
   grpc_metadata* data() { return entries_.data(); }
   size_t size() const { return entries_.size(); }
 
@@ -37,6 +41,9 @@ class OutgoingMetadata {
 
   std::vector<grpc_metadata> entries_;
 };
+
+// Assign and Check, into nothing.
+bool CheckMetadata(PyObject* pairs);
 
 // A tuple of `factory(key, value)` for each entry, or of plain pairs when
 // `factory` is null. Keys are str; values are bytes under a key that ends in

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "src/bindings/call.h"
-#include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
 namespace {
@@ -61,7 +60,7 @@ bool OutgoingMessages::MustWait() const {
 }
 
 void OutgoingMessages::Wait(PyObject* future) {
-  waiters_.push_back(PyRef::Borrow(future));
+  waiters_.Add(future);
   if (failed_ || empty()) call_->WakeLater();
 }
 
@@ -71,8 +70,12 @@ size_t OutgoingMessages::AddOp(grpc_op* op) {
   bytes_ -= GRPC_SLICE_LENGTH(message.slice);
   buffer_ = grpc_raw_byte_buffer_create(&message.slice, 1);
   grpc_slice_unref(message.slice);
-  // With more behind it the transport may wait, and write all at once.
-  if (!queue_.empty()) message.flags |= GRPC_WRITE_BUFFER_HINT;
+  // With more behind it the transport may wait, and write all at once. Not the
+  // first one: it may share a batch with the initial metadata, and then the
+  // transport would start no write at all.
+  if (!queue_.empty() && first_is_through_) {
+    message.flags |= GRPC_WRITE_BUFFER_HINT;
+  }
   op->op = GRPC_OP_SEND_MESSAGE;
   op->flags = message.flags;
   op->data.send_message.send_message = buffer_;
@@ -98,9 +101,7 @@ void OutgoingMessages::Fail() {
 
 void OutgoingMessages::WakeWaiters() {
   if (!failed_ && !empty()) return;
-  for (const PyRef& future : std::exchange(waiters_, {})) {
-    g_python.resolve(future.get(), !failed_);
-  }
+  waiters_.Wake(!failed_);
 }
 
 }  // namespace uvgrpc

@@ -12,10 +12,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "src/bindings/fifo.h"
-#include "src/bindings/py_ref.h"
+#include "src/bindings/waiters.h"
 
 namespace uvgrpc {
 
@@ -86,7 +85,7 @@ class OutgoingMessages {
   bool blocks_loop_ = false;
   uint64_t last_turn_ = 0;
   Clock::time_point last_push_;
-  std::vector<PyRef> waiters_;
+  Waiters waiters_;
 };
 
 }  // namespace uvgrpc

@@ -33,6 +33,15 @@ class PyRef {
     return PyRef(object);
   }
 
+  // Adds a reference, unless the object is dying: nobody may get hold of it
+  // again then, though its weak references' callbacks and its attributes'
+  // finalizers, which may let other threads run, come before what it borrowed
+  // from is reset. Null for null, too.
+  static PyRef BorrowIfAlive(PyObject* object) {
+    return object != nullptr && Py_REFCNT(object) > 0 ? Borrow(object)
+                                                      : PyRef();
+  }
+
   PyObject* get() const { return object_; }
   [[nodiscard]] PyObject* Release() { return std::exchange(object_, nullptr); }
   explicit operator bool() const { return object_ != nullptr; }

@@ -18,10 +18,16 @@ class SignRequest;
 
 enum class FetchResult { kNew, kUnchanged, kFailed };
 
-// Each runs on the loop thread, with the GIL, from the delivery step of a turn.
-// An exception that is left set is reported as unraisable. The objects are
-// borrowed; the caller keeps them alive for the call.
+// Each runs on the loop thread, with the GIL, from the delivery step of a turn,
+// which an entry of uvloop's ready queue runs. What a hook leaves set is an
+// exit (KeyboardInterrupt, SystemExit) that must end the loop: the caller gives
+// it to LoopContext::NoteException before it calls Python again. The objects
+// are borrowed; the caller keeps them alive for the call.
 struct PythonHooks {
+  // Has `loop` (a _core.Loop) call LoopContext::DeliverPending from the ready
+  // queue. Returns false, with an exception, if that cannot be. Unlike the
+  // others, called from under libuv's callbacks.
+  bool (*schedule_delivery)(PyObject* loop) = nullptr;
   // An RPC arrived for `server` (a _core.Server). `method` is the index that
   // AddMethod gave, or -1 for a method that was not registered.
   void (*on_request)(PyObject* server, ServerCall* call, int method) = nullptr;
@@ -46,6 +52,8 @@ struct PythonHooks {
                                     ServerCertificates* certificates) = nullptr;
   // Resolves an asyncio future with a bool, unless it is done.
   void (*resolve)(PyObject* future, bool result) = nullptr;
+  // Whether an asyncio future is done: cancelled, if nobody resolved it.
+  bool (*is_done)(PyObject* future) = nullptr;
 };
 
 extern PythonHooks g_python;

@@ -24,7 +24,10 @@ bool PythonRequest::Settle(bool /*ok*/) {
 
 void PythonRequest::Deliver() {
   // Not if the loop ended it while other completions were delivered.
-  if (!answered_.load(std::memory_order_acquire)) Ask();
+  if (!answered_.load(std::memory_order_acquire)) {
+    Ask();
+    context_->NoteException();
+  }
   Unref();
 }
 

@@ -85,23 +85,25 @@ cdef class SignRequest(PythonRequest):
         return self._request.SetCancelNotice(<PyObject*>notice)
 
 
-cdef void _on_metadata_request(PyObject* plugin, CMetadataRequest* core) noexcept:
+cdef void _on_metadata_request(PyObject* plugin, CMetadataRequest* core) except *:
     request = <MetadataRequest>MetadataRequest.__new__(MetadataRequest)
     core.Ref()
     request._base = request._request = core
     _ask(<object>plugin, request)
 
 
-cdef void _on_sign_request(PyObject* signer, CSignRequest* core) noexcept:
+cdef void _on_sign_request(PyObject* signer, CSignRequest* core) except *:
     request = <SignRequest>SignRequest.__new__(SignRequest)
     core.Ref()
     request._base = request._request = core
     _ask(<object>signer, request)
 
 
-cdef void _ask(function, PythonRequest request) noexcept:
+cdef void _ask(function, PythonRequest request) except *:
     try:
         function(request)
     except BaseException as error:
-        _log.exception("asking Python on behalf of gRPC")
         request.fail(f"{type(error).__name__}: {error}")
+        if isinstance(error, _EXITS):
+            raise
+        _log.exception("asking Python on behalf of gRPC")

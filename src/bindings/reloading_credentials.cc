@@ -22,7 +22,9 @@ grpc_ssl_certificate_config_reload_status Fetch(
   const GilGuard gil;
   if (!gil.acquired()) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
   ServerCertificates certificates;
-  switch (g_python.fetch_certificates(fetcher->get(), &certificates)) {
+  switch (WhilePythonLives([&] {
+    return g_python.fetch_certificates(fetcher->get(), &certificates);
+  })) {
     case FetchResult::kNew:
       *config = certificates.NewConfig();
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;

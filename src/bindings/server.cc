@@ -28,7 +28,36 @@ Server::Server(std::shared_ptr<LoopContext> context, ChannelArgs* args,
   grpc_server_register_completion_queue(server_, context_->cq(), nullptr);
 }
 
-Server::~Server() { grpc_server_destroy(server_); }
+Server::~Server() { DestroyCore(); }
+
+void Server::DestroyCore() {
+  if (server_ == nullptr) return;
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_server_destroy(std::exchange(server_, nullptr));
+}
+
+void Server::AddCall(ServerCall* call) {
+  Ref();
+  call->next_ = calls_;
+  if (calls_ != nullptr) calls_->prev_ = call;
+  calls_ = call;
+}
+
+void Server::RemoveCall(ServerCall* call) {
+  if (call->next_ != nullptr) call->next_->prev_ = call->prev_;
+  (call->prev_ != nullptr ? call->prev_->next_ : calls_) = call->next_;
+  if (calls_ == nullptr && stopped_) DestroyCore();
+  Unref();
+}
+
+void Server::ReleaseCore() {
+  bool any = false;
+  for (ServerCall* call = calls_; call != nullptr; call = call->next_) {
+    call->ReleaseCore();
+    any |= call->has_core();
+  }
+  if (!any) DestroyCore();
+}
 
 void Server::Unref() {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
@@ -46,6 +75,7 @@ void Server::Abandon() {
 
 int Server::AddPort(const std::string& address,
                     grpc_server_credentials* credentials) {
+  if (shutdown_started_) return 0;
   LoopBridge::CallScope scope(context_->bridge());
   return grpc_server_add_http2_port(server_, address.c_str(), credentials);
 }
@@ -62,6 +92,7 @@ int Server::AddMethod(const std::string& path, bool reads_request) {
 }
 
 void Server::Start() {
+  if (shutdown_started_) return;
   LoopBridge::CallScope scope(context_->bridge());
   grpc_core::Server* core = grpc_core::Server::FromC(server_);
   for (size_t i = 0; i < methods_.size(); ++i) {
@@ -85,6 +116,7 @@ void Server::Shutdown() {
 }
 
 void Server::CancelAllCalls() {
+  if (server_ == nullptr) return;
   LoopBridge::CallScope scope(context_->bridge());
   grpc_server_cancel_all_calls(server_);
 }
@@ -96,15 +128,15 @@ void Server::EndWithLoop() {
 
 bool Server::HandleShutdown() {
   Leave();
-  if (owner() != nullptr) return true;
-  Unref();
-  return false;
+  stopped_ = true;
+  return true;
 }
 
 void Server::DeliverShutdown() {
-  if (owner() != nullptr) {
-    const PyRef listener = PyRef::Borrow(owner());
+  ReleaseCore();
+  if (const PyRef listener = PyRef::BorrowIfAlive(owner())) {
     g_python.on_server_shutdown(listener.get());
+    context_->NoteException();
   }
   Unref();
 }

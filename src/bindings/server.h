@@ -22,12 +22,16 @@
 
 namespace uvgrpc {
 
+class ServerCall;
+
 // RPCs are not asked for one by one: core calls an allocator when one arrives,
 // which makes a ServerCall for it. Registered methods have an allocator of
 // their own and, where the request is a single message, come with that message.
 //
 // Counted: one reference of the Python object, one of each ServerCall, one of a
-// shutdown under way. Loop thread, but for Ref, Unref and Abandon.
+// shutdown under way. Core's server goes as soon as it has shut down and none
+// of its calls is left, though this one may be held on to. Loop thread, but for
+// Ref, Unref and Abandon.
 class Server final : public LoopResident {
  public:
   // A server with the reference of the caller. `owner` (borrowed) hears of RPCs
@@ -43,8 +47,9 @@ class Server final : public LoopResident {
   // Any thread, with the GIL.
   void Abandon();
 
-  // Returns the port, or 0 when the address cannot be bound or the credentials
-  // cannot be used. Before Start. `credentials` are borrowed and may be null.
+  // Returns the port, or 0 when the address cannot be bound, the credentials
+  // cannot be used or the server was shut down. Before Start. `credentials` are
+  // borrowed and may be null.
   int AddPort(const std::string& address, grpc_server_credentials* credentials);
 
   // Returns the index that on_request will name. With `reads_request`, RPCs are
@@ -59,6 +64,16 @@ class Server final : public LoopResident {
 
   // Ends all RPCs that are under way. After Shutdown.
   void CancelAllCalls();
+
+  // Whether it has shut down: no RPC is under way.
+  bool is_stopped() const { return stopped_; }
+
+  // For ServerCall: all its life. Takes and drops a reference.
+  void AddCall(ServerCall* call);
+  void RemoveCall(ServerCall* call);
+  // Lets go of core's calls that are over, and of core's server when that was
+  // the last of them. Once stopped. With the GIL.
+  void ReleaseCore();
 
   // The borrowed Python object or null. Without the GIL only good to see that
   // nobody listens any more.
@@ -88,16 +103,19 @@ class Server final : public LoopResident {
   ~Server();
 
   void EndWithLoop() override;
+  void DestroyCore();
   bool HandleShutdown();
   void DeliverShutdown();
 
   const std::shared_ptr<LoopContext> context_;
-  grpc_server* server_;
+  grpc_server* server_;  // null once destroyed
   std::atomic<PyObject*> owner_;
   std::atomic<int> refs_{1};
   std::vector<Method> methods_;
   ShutdownDone shutdown_tag_;
   bool shutdown_started_ = false;
+  bool stopped_ = false;
+  ServerCall* calls_ = nullptr;
 };
 
 }  // namespace uvgrpc

@@ -44,6 +44,22 @@ cdef class Method:
         self._response_serializer = handler.response_serializer
 
 
+# create_task() of uvloop makes the same, but gives it a name of its own first.
+_loop_create_task = None
+
+
+cdef bint _has_plain_tasks(event_loop):
+    """Whether tasks of `event_loop` are asyncio's, made as uvloop makes them."""
+    global _loop_create_task
+    if _loop_create_task is None:
+        from uvloop.loop import Loop as base
+        _loop_create_task = base.create_task
+    return (
+        getattr(type(event_loop), "create_task", None) is _loop_create_task
+        and "create_task" not in vars(event_loop)
+    )
+
+
 cdef class Server:
     """A server of core's.
 
@@ -68,6 +84,9 @@ cdef class Server:
     cdef set _closing
     cdef object _limit
     cdef bint _hides_exceptions
+    cdef bint _plain_tasks
+    # The context of start(), which handlers get a copy of.
+    cdef object _variables
     cdef int _counted
     cdef list _shutdown_waiters
     cdef readonly bint is_started
@@ -76,9 +95,11 @@ cdef class Server:
 
     def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs, cbool hides_exceptions):
         cdef CChannelArgs args
+        loop._enter()
         _fill_args(&args, options)
         self._loop = loop
         self._event_loop = event_loop
+        self._plain_tasks = _has_plain_tasks(event_loop)
         self._context_type = context_type
         self._find_handler = find_handler
         self._intercept = intercept
@@ -97,6 +118,7 @@ cdef class Server:
 
     def add_port(self, str address, ServerCredentials credentials not None):
         """Returns the bound port, or 0 when it cannot be bound with these credentials."""
+        self._loop._enter()
         return self._server.AddPort(address.encode(), credentials._core)
 
     def add_method(self, Method method):
@@ -105,11 +127,15 @@ cdef class Server:
         self._methods.append(method)
 
     def start(self):
+        """Starts serving. Handlers run in copies of the present context."""
+        self._loop._enter()
+        self._variables = PyContext_CopyCurrent()
         self.is_started = True
         self._server.Start()
 
     def shutdown(self):
         """A future that resolves once no RPC is left. New RPCs are refused."""
+        self._loop._enter()
         future = Future(loop=self._event_loop)
         if self.is_stopped:
             future.set_result(None)
@@ -122,6 +148,7 @@ cdef class Server:
 
     def cancel_all_calls(self):
         """Aborts the RPCs that are under way. Only after shutdown()."""
+        self._loop._enter()
         if not self.is_stopped:
             self._server.CancelAllCalls()
 
@@ -139,11 +166,20 @@ cdef class Server:
         if is_full and not needs_look_up:
             context._refuse()
             return
+        context._method_name = CStrFromSlice(call.generic_path()) if index < 0 else (<Method>method).name
         if not is_full:
             context._is_counted = True
             self._counted += 1
         self._running.add(context)
-        context._task = self._event_loop.create_task(_serve(context, method, needs_look_up, is_full))
+        # From here on it sees to it that all of this is taken back.
+        serving = _new_serving(context, method, needs_look_up, is_full)
+        variables = PyContext_Copy(self._variables)
+        if self._plain_tasks and self._event_loop.get_task_factory() is None:
+            task = Task(serving, loop=self._event_loop, name=context._method_name, context=variables)
+        else:
+            task = self._event_loop.create_task(serving, name=context._method_name, context=variables)
+        if not context._handler_over:  # as it is after a task that started eagerly
+            context._task = task
 
     cdef _forget(self, ServicerContext context):
         """The handler of an RPC is over."""
@@ -159,26 +195,32 @@ cdef class Server:
         _wake(waiters)
 
 
-cdef void _on_request(PyObject* owner, CServerCall* call, int method) noexcept:
+cdef void _on_request(PyObject* owner, CServerCall* call, int method) except *:
     server = <Server>owner
     try:
         server._accept(call, method)
+    except _EXITS:
+        raise
     except BaseException:
         _log.exception("accepting a call")
 
 
-cdef void _on_server_shutdown(PyObject* owner) noexcept:
+cdef void _on_server_shutdown(PyObject* owner) except *:
     server = <Server>owner
     try:
         server._handle_shutdown()
+    except _EXITS:
+        raise
     except BaseException:
         _log.exception("finishing a server's shutdown")
 
 
-cdef void _on_server_call_closed(PyObject* owner) noexcept:
+cdef void _on_server_call_closed(PyObject* owner) except *:
     context = <ServicerContext>owner
     try:
         context._handle_closed()
+    except _EXITS:
+        raise
     except BaseException:
         _log.exception("closing a call")
 
@@ -190,3 +232,7 @@ cdef void _resolve(PyObject* owner, cbool result) noexcept:
             future.set_result(result)
     except BaseException:
         _log.exception("resolving a future")
+
+
+cdef cbool _is_done(PyObject* owner) noexcept:
+    return (<object>owner).done()

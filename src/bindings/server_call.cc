@@ -11,6 +11,7 @@
 
 #include "src/bindings/py_ref.h"
 #include "src/bindings/python_hooks.h"
+#include "src/core/transport/auth_context.h"
 
 namespace uvgrpc {
 
@@ -45,60 +46,100 @@ ServerCall::ServerCall(Server* server, int method, bool reads_request)
                    &ServerCall::DeliverRequest),
       close_tag_(this, &ServerCall::HandleClosed, &ServerCall::DeliverClosed),
       send_tag_(this, &ServerCall::HandleSent, &ServerCall::DeliverClosed) {
-  server->Ref();
+  server->AddCall(this);
+  // The request, which core is about to fill in.
+  CountBatch();
   grpc_metadata_array_init(&request_metadata_);
   grpc_call_details_init(&details_);
 }
 
 ServerCall::~ServerCall() {
+  for (size_t i = 0; owns_metadata_ && i < request_metadata_.count; ++i) {
+    grpc_slice_unref(request_metadata_.metadata[i].key);
+    grpc_slice_unref(request_metadata_.metadata[i].value);
+  }
   grpc_metadata_array_destroy(&request_metadata_);
   grpc_call_details_destroy(&details_);
   grpc_byte_buffer_destroy(request_);
   grpc_slice_unref(reply_details_);
+  grpc_auth_context_release(auth_context_);
   // The call first: core's server must not go before its calls.
-  if (call_ != nullptr) grpc_call_unref(std::exchange(call_, nullptr));
-  server_->Unref();
+  UnrefCore();
+  server_->RemoveCall(this);
+}
+
+void ServerCall::ReleaseCore() {
+  if (!closed_ || !has_core() || has_batches()) return;
+  peer_ = Call::Peer();
+  auth_context_ = grpc_call_auth_context(call_);
+  // Metadata is borrowed from core's call.
+  owns_metadata_ = true;
+  for (size_t i = 0; i < request_metadata_.count; ++i) {
+    grpc_slice_ref(request_metadata_.metadata[i].key);
+    grpc_slice_ref(request_metadata_.metadata[i].value);
+  }
+  UnrefCore();
+}
+
+std::string ServerCall::Peer() const {
+  return has_core() ? Call::Peer() : peer_;
+}
+
+grpc_auth_context* ServerCall::NewAuthContext() const {
+  if (has_core()) return grpc_call_auth_context(call_);
+  return auth_context_ == nullptr
+             ? nullptr
+             : auth_context_->Ref(DEBUG_LOCATION, "ServerCall").release();
 }
 
 bool ServerCall::HandleRequest(bool ok) {
   if (ok) {
     if (method_ < 0) deadline_ = details_.deadline;
     if (reads_request_) incoming_.Seed(std::exchange(request_, nullptr));
+    EndBatch(Reference::kKeep);
     return true;
   }
-  Unref();
+  EndBatch();
   return false;
 }
 
 void ServerCall::DeliverRequest() {
-  if (server_->owner() != nullptr && !context_->is_closed()) {
-    const PyRef listener = PyRef::Borrow(server_->owner());
-    close_requested_ = true;
-    Collect();
+  const PyRef listener =
+      context_->is_closed() ? PyRef() : PyRef::BorrowIfAlive(server_->owner());
+  if (listener) {
     g_python.on_request(listener.get(), this, method_);
+    context_->NoteException();
   } else {
-    grpc_call_cancel_with_status(call_, GRPC_STATUS_UNAVAILABLE,
-                                 "The server was shut down.", nullptr);
+    Cancel(GRPC_STATUS_UNAVAILABLE, "The server was shut down.");
   }
   Unref();
+}
+
+void ServerCall::Cancel(grpc_status_code code, const char* details) {
+  if (!has_core()) return;
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_call_cancel_with_status(call_, code, details, nullptr);
 }
 
 void ServerCall::Abandon() {
   set_owner(nullptr);
   context_->RunInLoop([this, keep_alive = context_] {
     if (!reply_requested_ && !closed_) {
-      grpc_call_cancel_with_status(
-          call_, GRPC_STATUS_INTERNAL,
-          "The handler ended without answering the call.", nullptr);
+      Cancel(GRPC_STATUS_INTERNAL,
+             "The handler ended without answering the call.");
     }
     Unref();
   });
 }
 
 void ServerCall::EndWithLoop() {
-  if (call_ == nullptr || closed_) return;
-  grpc_call_cancel_with_status(call_, GRPC_STATUS_UNAVAILABLE,
-                               "The server's event loop was closed.", nullptr);
+  if (closed_) return;
+  Cancel(GRPC_STATUS_UNAVAILABLE, "The server's event loop was closed.");
+}
+
+void ServerCall::WaitForEnd() {
+  if (std::exchange(close_requested_, true)) return;
+  Collect();
 }
 
 void ServerCall::SendInitialMetadata() {
@@ -108,6 +149,7 @@ void ServerCall::SendInitialMetadata() {
 
 void ServerCall::SendReply() {
   reply_requested_ = true;
+  close_requested_ = true;
   Collect();
 }
 
@@ -142,6 +184,7 @@ size_t ServerCall::AddClose(grpc_op* op) {
 }
 
 void ServerCall::StartPending() {
+  if (!has_core()) return;
   incoming_.Start();
   StartSends();
   // An RPC that is not answered yet waits for its end by itself.
@@ -151,7 +194,7 @@ void ServerCall::StartPending() {
 }
 
 void ServerCall::StartSends() {
-  if (sending_ || reply_started_) return;
+  if (sending_ || reply_started_ || !has_core()) return;
   grpc_op ops[4];
   std::memset(ops, 0, sizeof(ops));
   size_t count = 0;
@@ -178,7 +221,7 @@ bool ServerCall::HandleSent(bool ok) {
   if (outgoing_.Finish(ok)) WakeLater();
   if (closes_with_reply_) return HandleClosed(ok);
   StartSends();
-  Unref();
+  EndBatch();
   return false;
 }
 
@@ -186,16 +229,21 @@ bool ServerCall::HandleClosed(bool /*ok*/) {
   closed_ = true;
   Leave();
   const bool cut_off = cancelled_ != 0 && !reply_requested_;
-  if (owner() != nullptr && (wants_close_ || cut_off)) return true;
-  Unref();
+  if ((owner() != nullptr && (wants_close_ || cut_off)) ||
+      server_->is_stopped()) {
+    EndBatch(Reference::kKeep);
+    return true;
+  }
+  EndBatch();
   return false;
 }
 
 void ServerCall::DeliverClosed() {
-  if (owner() != nullptr) {
-    const PyRef listener = PyRef::Borrow(owner());
+  if (const PyRef listener = PyRef::BorrowIfAlive(owner())) {
     g_python.on_server_call_closed(listener.get());
+    context_->NoteException();
   }
+  if (server_->is_stopped()) server_->ReleaseCore();
   Unref();
 }
 

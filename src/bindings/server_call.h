@@ -8,6 +8,7 @@
 
 #include <Python.h>
 #include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
 
 #include <atomic>
@@ -30,9 +31,9 @@ namespace uvgrpc {
 // What Python asks for during a turn is collected and started before the loop
 // polls: messages one after the other, as core takes them, and what can go with
 // one of them in its batch. The wait for the RPC's end (RECV_CLOSE_ON_SERVER,
-// which tells of a cancellation) is asked for at delivery: a handler that
-// answers in the same turn has it in the batch of its reply, and a unary RPC
-// costs one batch in all.
+// which tells of a cancellation) goes with the reply, unless WaitForEnd asked
+// for it before: a unary RPC whose handler never suspends costs one batch in
+// all.
 class ServerCall final : public Call {
  public:
   // The result of a handler, or of its failure.
@@ -67,6 +68,10 @@ class ServerCall final : public Call {
   // Sends it in this turn. Not after SendReply.
   void SendInitialMetadata();
 
+  // The handler will not answer at once: asks to hear of the RPC's end.
+  // Idempotent.
+  void WaitForEnd();
+
   // To be filled before SendReply.
   Reply* reply() { return &reply_; }
   // Ends the RPC, behind the messages that were pushed. Once.
@@ -75,6 +80,15 @@ class ServerCall final : public Call {
   // Whether on_server_call_closed must be called for an RPC that went well; it
   // always is for one that was cancelled before its reply.
   void set_wants_close() { wants_close_ = true; }
+
+  // Lets go of core's call, if the RPC is over and all its batches are back;
+  // what may still be asked of this one is kept. With the GIL.
+  void ReleaseCore();
+  // As of Call, also afterwards. Any thread, with the GIL.
+  std::string Peer() const;
+  // What is known of the client, as a new reference; null when nothing is. Any
+  // thread, with the GIL.
+  grpc_auth_context* NewAuthContext() const;
 
   // These three may be asked on any thread.
   bool reply_sent() const { return reply_requested_; }
@@ -107,6 +121,7 @@ class ServerCall final : public Call {
 
   void StartPending() override;
   void EndWithLoop() override;
+  void Cancel(grpc_status_code code, const char* details);
   void StartSends();
   size_t AddInitialMetadata(grpc_op* op);
   size_t AddStatus(grpc_op* op);
@@ -119,7 +134,10 @@ class ServerCall final : public Call {
   bool HandleSent(bool ok);
   void Wake() override;
 
-  Server* const server_;  // counted
+  friend class Server;
+  Server* const server_;  // counted, and this is on its list
+  ServerCall* prev_ = nullptr;
+  ServerCall* next_ = nullptr;
   const int method_;
   const bool reads_request_;
 
@@ -153,6 +171,10 @@ class ServerCall final : public Call {
   std::atomic<bool> closed_{false};
   int cancelled_ = 0;  // written by core
   bool wants_close_ = false;
+  // Kept when core's call was let go.
+  bool owns_metadata_ = false;
+  std::string peer_;
+  grpc_auth_context* auth_context_ = nullptr;
 };
 
 }  // namespace uvgrpc

@@ -29,6 +29,7 @@ cdef class ServicerContext:
     cdef bint _no_compression
     cdef bint _handler_over
     cdef bint _is_counted
+    cdef bint _response_streaming
     cdef list _callbacks
     cdef object _closed_hook
     cdef object __weakref__
@@ -50,13 +51,13 @@ cdef class ServicerContext:
         return self._call.Peer().decode(errors="replace")
 
     def peer_identities(self):
-        return CPeerIdentities(self._call.core())
+        return CPeerIdentities(self._call)
 
     def peer_identity_key(self):
-        return CPeerIdentityKey(self._call.core())
+        return CPeerIdentityKey(self._call)
 
     def auth_context(self):
-        return CAuthContext(self._call.core())
+        return CAuthContext(self._call)
 
     def time_remaining(self):
         return _time_remaining(self._call.deadline())
@@ -96,11 +97,14 @@ cdef class ServicerContext:
         return self._call.is_cancelled()
 
     def add_done_callback(self, callback):
-        """Calls `callback(context)` from the loop once RPC and handler are over."""
+        """Calls `callback(context)` from the loop once RPC and handler are over.
+
+        In a copy of the present context. What one raises does not keep the others from it.
+        """
         if self._callbacks is None:
             self._callbacks = []
             self._call.set_wants_close()
-        self._callbacks.append(callback)
+        self._callbacks.append((callback, PyContext_CopyCurrent()))
         self._run_callbacks_when_over()
 
     async def send_initial_metadata(self, metadata):
@@ -120,6 +124,11 @@ cdef class ServicerContext:
     async def write(self, message):
         """Sends a response; returns when the next one may be written."""
         self._check_running()
+        if not self._response_streaming:
+            raise self._usage_error(
+                f"write() is for methods with a stream of responses; {self._method_name} has a single "
+                "response, which its handler returns"
+            )
         self._push(message)
         if self._call.outgoing().MustWait():
             await self._wait_until_sent()
@@ -128,6 +137,9 @@ cdef class ServicerContext:
         if self._abort_exception is not None:
             raise self._usage_error("Abort already called!")
         number = self._status_number_of(code)
+        if number == _OK:
+            raise ValueError("abort() needs a status code that is not OK; to end with OK, return")
+        self._server._loop._enter()
         if trailing_metadata or not self._trailing:
             self._trailing = _checked_trailing_metadata(trailing_metadata)
         if details or not self._status_details:
@@ -148,17 +160,20 @@ cdef class ServicerContext:
 
     # ---- what the server calls
 
-    cdef _check_running(self):
+    cdef int _check_running(self) except -1:
+        self._server._loop._enter()
         if self._abort_exception is not None:
             raise self._abort_exception
         if self.done():
             raise self._usage_error("RPC already finished.")
+        return 0
 
     cdef _assign_initial_metadata(self, tuple metadata):
         if self._compression is not None:
             metadata = (self._compression, *metadata)
         if metadata:
             self._call.initial_metadata().Assign(metadata)
+            self._call.initial_metadata().Check()
         self._metadata_sent = True
 
     async def _wait_for_request(self):
@@ -182,7 +197,7 @@ cdef class ServicerContext:
             message = self._response_serializer(message)
         elif isinstance(message, str):
             message = message.encode()
-        _check_bytes(message, "response")
+        _check_bytes(message, "response", self._response_serializer)
         if not self._metadata_sent:
             self._assign_initial_metadata(())
         if self._no_compression:
@@ -220,10 +235,10 @@ cdef class ServicerContext:
 
     cdef _leave(self):
         """The handler is over: breaks the cycles with its task and its thread."""
+        self._server._forget(self)
         self._closed_hook = None
         self._task = None
         self._handler_over = True
-        self._server._forget(self)
         self._run_callbacks_when_over()
 
     cdef _run_callbacks_when_over(self):
@@ -238,8 +253,8 @@ cdef class ServicerContext:
         self._callbacks = None
         if self._event_loop.is_closed():
             return
-        for callback in callbacks:
-            self._event_loop.call_soon(self._run_callback, callback)
+        for callback, variables in callbacks:
+            self._event_loop.call_soon(self._run_callback, callback, context=variables)
 
     def _run_callback(self, callback):
         try:
@@ -281,4 +296,6 @@ def _checked_trailing_metadata(metadata):
     for entry in entries:
         if not isinstance(entry, tuple) or len(entry) != 2:
             raise TypeError(f"Invalid trailing metadata, expected tuples of key and value: {entry!r}")
+    if entries:
+        CCheckMetadata(entries)
     return entries

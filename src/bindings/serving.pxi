@@ -27,11 +27,157 @@ cdef class RequestIterator:
         return request
 
 
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+
+    PySendResult PyIter_Send(object, object, PyObject**) noexcept
+
+    ctypedef struct PyAsyncMethods:
+        PySendResult (*am_send)(PyObject*, PyObject*, PyObject**) noexcept
+
+    ctypedef struct PyTypeObject:
+        PyAsyncMethods* tp_as_async
+
+
+@cython.freelist(64)
+cdef class _Serving:
+    """The coroutine of the task that serves an RPC.
+
+    It runs _serve(), and takes the RPC off the server's books whatever ends it: the end
+    of _serve(), a task that is cancelled before its first step, which would never enter
+    a coroutine, or a task that is dropped, or was never made.
+    """
+
+    cdef ServicerContext _context
+    cdef object _method
+    cdef bint _needs_look_up
+    cdef bint _is_full
+    cdef object _steps  # what _serve() returned, once it was called
+    cdef bint _has_waited
+    cdef bint _is_over
+
+    def __dealloc__(self):
+        # None when the garbage collector has been there first; then the server goes, too.
+        context = self._context
+        if not self._is_over and context is not None and context._server is not None:
+            try:
+                self._end()
+            except BaseException:
+                _log.exception("forgetting an RPC whose task was dropped")
+
+    @property
+    def __name__(self):
+        return self._context._method_name if self._context is not None else "serve"
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        cdef PyObject* result = NULL
+        cdef PySendResult status = self._advance(value, &result)
+        if status == PYGEN_ERROR:
+            _reraise()
+        outcome = <object>result
+        Py_DECREF(outcome)
+        if status == PYGEN_NEXT:
+            return outcome
+        raise StopIteration(outcome)
+
+    cdef PySendResult _advance(self, object value, PyObject** result) noexcept:
+        """As PyIter_Send: an error leaves its exception set."""
+        cdef PySendResult status
+        if self._steps is None:
+            if self._is_over:
+                PyErr_SetString(RuntimeError, "cannot reuse already awaited coroutine")
+                return PYGEN_ERROR
+            self._steps = _serve(self._context, self._method, self._needs_look_up, self._is_full)
+        status = PyIter_Send(self._steps, value, result)
+        if status != PYGEN_NEXT:
+            self._end()
+        elif not self._has_waited:
+            self._has_waited = True
+            self._context._call.WaitForEnd()
+        return status
+
+    def throw(self, kind, value=None, traceback=None):
+        if self._steps is None:
+            if self._is_over:
+                raise RuntimeError("cannot reuse already awaited coroutine")
+            # The handler was never entered.
+            error = kind if value is None else value
+            try:
+                if not self._context.done():
+                    if isinstance(error, CancelledError) or error is CancelledError:
+                        self._context._send_reply(_CANCELLED, "")
+                    else:
+                        self._context._send_reply(_INTERNAL, "The handler of the call was not run.")
+            finally:
+                self._end()
+            raise error
+        try:
+            return self._steps.throw(kind) if value is None else self._steps.throw(kind, value, traceback)
+        except BaseException:
+            self._end()
+            raise
+
+    def close(self):
+        if self._steps is not None:
+            self._steps.close()
+        self._end()
+
+    cdef void _end(self) noexcept:
+        """Whatever exception is set stays so."""
+        cdef PyObject* error[3]
+        if self._is_over:
+            return
+        self._is_over = True
+        context = self._context
+        self._context = None
+        self._method = None
+        self._steps = None
+        PyErr_Fetch(&error[0], &error[1], &error[2])
+        try:
+            context._leave()
+        except BaseException:
+            _log.exception("forgetting an RPC")
+        PyErr_Restore(error[0], error[1], error[2])
+
+
+cdef int _reraise() except -1:
+    """The exception is set already."""
+    return -1
+
+
+cdef PySendResult _send_to_serving(PyObject* serving, PyObject* value, PyObject** result) noexcept:
+    return (<_Serving>serving)._advance(<object>value, result)
+
+
+# asyncio's tasks then learn of a handler's end without an exception that says so.
+(<PyTypeObject*>_Serving).tp_as_async.am_send = &_send_to_serving
+
+
+cdef _Serving _new_serving(ServicerContext context, method, bint needs_look_up, bint is_full):
+    serving = <_Serving>_Serving.__new__(_Serving)
+    serving._context = context
+    serving._method = method
+    serving._needs_look_up = needs_look_up
+    serving._is_full = is_full
+    return serving
+
+
 async def _look_up(ServicerContext context, Method method, bint is_full):
     """The method whose handler is to run; None when the RPC has its answer already."""
     server = context._server
-    path = CStrFromSlice(context._call.generic_path()) if method is None else method.name
-    context._method_name = path
+    path = context._method_name
     metadata = context.invocation_metadata()
     if server._intercept is None:
         handler = server._find_handler(path, metadata)
@@ -49,14 +195,14 @@ async def _look_up(ServicerContext context, Method method, bint is_full):
 
 
 async def _serve(ServicerContext context, Method method, bint needs_look_up, bint is_full):
-    """Runs the handler of an RPC and ends the RPC."""
+    """Runs the handler of an RPC and answers it. A _Serving runs this."""
     cdef CServerCall* call = context._call
     try:
         if needs_look_up:
             method = await _look_up(context, method, is_full)
             if method is None:
                 return
-        context._method_name = method.name
+        context._response_streaming = method.response_streaming
         context._request_deserializer = method._request_deserializer
         context._response_serializer = method._response_serializer
         if method.request_streaming:
@@ -68,6 +214,11 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
                     return
                 await _wait_for_message(call.incoming(), context._event_loop)
             request = context._take_message()
+        if method._kind == _ASYNC_GENERATOR and not method.response_streaming:
+            raise TypeError(
+                f"the handler of {method.name} is an async generator, but the method has a single response: "
+                "its handler must return it, not yield it"
+            )
         if method._kind == _COROUTINE:
             response = await method.behavior(request, context)
         elif method._kind == _BLOCKING:
@@ -100,5 +251,3 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
             context._send_reply(_CANCELLED, context._status_details)
     except Exception as error:
         context._handle_error(error)
-    finally:
-        context._leave()

@@ -64,6 +64,7 @@ def test_a_call_is_done_with_its_last_message() -> None:
             assert (call.done(), done) == (False, [])
             assert await call.read() == b"2"
             await until(call.done)
+            await asyncio.sleep(0)
             assert done == [call]
             assert await call.read() is grpc.aio.EOF
             assert await call.code() is grpc.StatusCode.OK

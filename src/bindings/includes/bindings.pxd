@@ -19,7 +19,6 @@ from src.bindings.includes.grpc cimport (
     gpr_timespec,
     grpc_arg,
     grpc_byte_buffer,
-    grpc_call,
     grpc_connectivity_state,
     grpc_metadata_array,
     grpc_slice,
@@ -64,6 +63,11 @@ cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
         CLoopBridge* bridge() const
         bool is_closed() const
         bool InLoopThread() const
+        void Claim()
+        void Disclaim()
+        void set_loop(PyObject*)
+        void StartNow()
+        bool DeliverPending() except False
         int resident_count() const
         void Shutdown()
 
@@ -78,6 +82,8 @@ cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
 cdef extern from "src/bindings/metadata.h" namespace "uvgrpc":
     cdef cppclass COutgoingMetadata "uvgrpc::OutgoingMetadata":
         bool Assign(object) except False
+        bool Check() except False
+    bool CCheckMetadata "uvgrpc::CheckMetadata"(object) except False
     object CMetadataToTuple "uvgrpc::MetadataToTuple"(const grpc_metadata_array&, PyObject*)
 
 
@@ -123,6 +129,7 @@ cdef extern from "src/bindings/outgoing_messages.h" namespace "uvgrpc":
 cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
     cdef cppclass CClientCallArguments "uvgrpc::ClientCall::Arguments":
         void* method
+        grpc_slice path
         gpr_timespec deadline
         uint32_t initial_metadata_flags
         bool request_streaming
@@ -170,6 +177,7 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         COutgoingMessages* outgoing()
         COutgoingMetadata* initial_metadata()
         void SendInitialMetadata()
+        void WaitForEnd()
         CReply* reply()
         void SendReply()
         void set_wants_close()
@@ -177,7 +185,6 @@ cdef extern from "src/bindings/server_call.h" namespace "uvgrpc" nogil:
         bool is_closed() const
         bool is_cancelled() const
         string Peer() const
-        grpc_call* core() const
 
 
 cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
@@ -193,9 +200,9 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
 
 
 cdef extern from "src/bindings/auth_context.h" namespace "uvgrpc":
-    object CPeerIdentities "uvgrpc::PeerIdentities"(grpc_call*)
-    object CPeerIdentityKey "uvgrpc::PeerIdentityKey"(grpc_call*)
-    object CAuthContext "uvgrpc::AuthContext"(grpc_call*)
+    object CPeerIdentities "uvgrpc::PeerIdentities"(const CServerCall*)
+    object CPeerIdentityKey "uvgrpc::PeerIdentityKey"(const CServerCall*)
+    object CAuthContext "uvgrpc::AuthContext"(const CServerCall*)
 
 
 cdef extern from "src/bindings/python_request.h" namespace "uvgrpc":
@@ -242,13 +249,15 @@ cdef extern from "src/bindings/python_hooks.h" namespace "uvgrpc":
         kFailed
 
     cdef cppclass CPythonHooks "uvgrpc::PythonHooks":
-        void (*on_request)(PyObject*, CServerCall*, int) noexcept
-        void (*on_server_call_closed)(PyObject*) noexcept
-        void (*on_server_shutdown)(PyObject*) noexcept
-        void (*on_client_call_done)(PyObject*) noexcept
-        void (*on_metadata_request)(PyObject*, CMetadataRequest*) noexcept
-        void (*on_sign_request)(PyObject*, CSignRequest*) noexcept
+        bool (*schedule_delivery)(PyObject*) except False
+        void (*on_request)(PyObject*, CServerCall*, int) except *
+        void (*on_server_call_closed)(PyObject*) except *
+        void (*on_server_shutdown)(PyObject*) except *
+        void (*on_client_call_done)(PyObject*) except *
+        void (*on_metadata_request)(PyObject*, CMetadataRequest*) except *
+        void (*on_sign_request)(PyObject*, CSignRequest*) except *
         CFetchResult (*fetch_certificates)(PyObject*, CServerCertificates*) noexcept
-        void (*on_client_call_progress)(PyObject*) noexcept
+        void (*on_client_call_progress)(PyObject*) except *
         void (*resolve)(PyObject*, bool) noexcept
+        bool (*is_done)(PyObject*) noexcept
     CPythonHooks g_python

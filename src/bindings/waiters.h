@@ -1,0 +1,33 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Python code that waits for something in C++.
+
+#ifndef UVGRPC_BINDINGS_WAITERS_H_
+#define UVGRPC_BINDINGS_WAITERS_H_
+
+#include <Python.h>
+
+#include <vector>
+
+#include "src/bindings/py_ref.h"
+
+namespace uvgrpc {
+
+// The asyncio futures that wait for the same event. One that was cancelled is
+// forgotten when the next one comes, so that waiting again and again, with a
+// time-out each, costs no memory. With the GIL, but for empty().
+class Waiters {
+ public:
+  bool empty() const { return futures_.empty(); }
+  void Add(PyObject* future);
+  // Resolves all of them with `result`.
+  void Wake(bool result);
+
+ private:
+  std::vector<PyRef> futures_;
+};
+
+}  // namespace uvgrpc
+
+#endif  // UVGRPC_BINDINGS_WAITERS_H_
