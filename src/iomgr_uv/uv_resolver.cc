@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "src/core/config/config_vars.h"
 #include "src/core/util/host_port.h"
 #include "src/iomgr_uv/hosts_file.h"
 #include "src/iomgr_uv/uv_polled_fd.h"
@@ -71,7 +72,7 @@ UvResolver::UvResolver(std::shared_ptr<LoopBridge> bridge,
       engine_(std::move(engine)),
       dns_server_(std::move(dns_server)),
       nsswitch_path_(nsswitch_path),
-      prefers_ares_(ShouldUseAresDnsResolver()),
+      order_(OrderFor(dns_server_)),
       lookups_(std::make_shared<AddrinfoLookups>(bridge_)) {}
 
 UvResolver::~UvResolver() { lookups_->CancelAll(); }
@@ -107,19 +108,30 @@ void UvResolver::LookupHostname(LookupHostnameCallback on_resolve,
   }
   const absl::StatusOr<AresResolver*> ares = Ares();
   if (!ares.ok()) {
+    if (order_ == Order::kAres) {
+      return PostResult(*bridge_, std::move(on_resolve), ares.status());
+    }
     return lookups_->Start(*std::move(query), std::move(on_resolve));
   }
   const std::string host = query->host;
-  if (dns_server_.empty()) {
+  if (order_ == Order::kAresThenSystem) {
     on_resolve = OrAskSystem(*std::move(query), std::move(on_resolve));
   }
   (*ares)->LookupHostname(std::move(on_resolve), host, absl::StrCat(*port));
 }
 
+UvResolver::Order UvResolver::OrderFor(const std::string& dns_server) {
+  if (!dns_server.empty()) return Order::kAres;
+  if (!ShouldUseAresDnsResolver()) return Order::kSystem;
+  return grpc_core::ConfigVars::Get().DnsResolver().empty()
+             ? Order::kAresThenSystem
+             : Order::kAres;
+}
+
 bool UvResolver::IsForSystemAtOnce(const HostnameQuery& query) const {
-  if (!dns_server_.empty()) return false;
-  return !prefers_ares_ || (IsForOtherSources(query.host) &&
-                            SystemHasOtherSources(nsswitch_path_));
+  return order_ == Order::kSystem ||
+         (order_ == Order::kAresThenSystem && IsForOtherSources(query.host) &&
+          SystemHasOtherSources(nsswitch_path_));
 }
 
 UvResolver::LookupHostnameCallback UvResolver::OrAskSystem(

@@ -33,9 +33,10 @@ namespace uvgrpc {
 // Addresses in numbers are answered from a post.
 //
 // The system's resolver, through libuv's thread pool, is asked for hostnames
-// - when GRPC_DNS_RESOLVER says so ("native") or c-ares cannot be set up;
-// - when nsswitch.conf names a source that c-ares does not have, and c-ares has
-//   said that it cannot find the name, or the name is under .local.
+// - instead of c-ares when GRPC_DNS_RESOLVER is "native";
+// - unless it is "ares", when c-ares cannot be set up, or nsswitch.conf names a
+//   source that c-ares does not have, and c-ares has said that it cannot find
+//   the name, or the name is under .local.
 // A named DNS server is never bypassed, and SRV and TXT records, which the
 // system's interface does not know, are c-ares's in any case.
 //
@@ -80,6 +81,10 @@ class UvResolver final
  private:
   using AresResolver = grpc_event_engine::experimental::AresResolver;
 
+  // Who is asked for hostnames.
+  enum class Order { kAres, kAresThenSystem, kSystem };
+  static Order OrderFor(const std::string& dns_server);
+
   // Made on first use, since it reads the system's configuration. The pointer
   // lives as long as this.
   absl::StatusOr<AresResolver*> Ares();
@@ -95,8 +100,7 @@ class UvResolver final
   const std::shared_ptr<EventEngine> engine_;
   const std::string dns_server_;
   const char* const nsswitch_path_;
-  // Whether the user prefers c-ares or says nothing.
-  const bool prefers_ares_;
+  const Order order_;
   const std::shared_ptr<AddrinfoLookups> lookups_;
 
   absl::Mutex mu_;

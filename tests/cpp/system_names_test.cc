@@ -426,15 +426,27 @@ TEST_F(OtherSourcesTest, ANamedServerIsNeverBypassed) {
   EXPECT_THAT(FakePool::names(), IsEmpty());
 }
 
-// GRPC_DNS_RESOLVER=native
-class NativeResolverTest : public SystemNamesTest {
- protected:
-  NativeResolverTest() {
+// GRPC_DNS_RESOLVER for as long as it lives.
+class Choice {
+ public:
+  explicit Choice(const char* resolver) {
     grpc_core::ConfigVars::Overrides overrides;
-    overrides.dns_resolver = "native";
+    overrides.dns_resolver = resolver;
     grpc_core::ConfigVars::SetOverrides(overrides);
   }
-  ~NativeResolverTest() override { grpc_core::ConfigVars::Reset(); }
+  ~Choice() { grpc_core::ConfigVars::Reset(); }
+};
+
+TEST_F(OtherSourcesTest, TheSystemIsNeverAskedWhenTheChoiceIsAres) {
+  const Choice choice("ares");
+  EXPECT_TRUE(absl::IsNotFound(Find("nobody.test:1").status()));
+  EXPECT_THAT(*Find("printer.local:1"), ElementsAre("192.0.2.4:1"));
+  EXPECT_THAT(FakePool::names(), IsEmpty());
+}
+
+class NativeResolverTest : public SystemNamesTest {
+ private:
+  const Choice choice_{"native"};
 };
 
 TEST_F(NativeResolverTest, TheSystemIsAskedAlone) {
