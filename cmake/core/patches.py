@@ -28,8 +28,118 @@ _RETRY_FROM_ENGINE = """\
   });
 """
 
+# The xDS clients of a process are shared by target, and live on the default
+# engine, which is the loop of whoever asked first. When that loop closes or is
+# busy, the channels of all other loops stop hearing from their control plane.
+# One client for each target and engine: the engine of the channel or server that
+# asks becomes a part of the key in the map (not of the name that CSDS and metrics
+# show), and the engine of the client, of its load reports and of its channel to
+# the control plane.
+_XDS_CLIENT = "src/core/xds/grpc/xds_client_grpc.cc"
+_XDS_ENGINE_OF_ARGS = (
+    """\
+namespace {
+
+Mutex* g_mu = new Mutex;
+""",
+    """\
+namespace {
+
+using grpc_event_engine::experimental::EventEngine;
+
+std::shared_ptr<EventEngine> EngineOf(const ChannelArgs& args) {
+  auto engine = args.GetObjectRef<EventEngine>();
+  if (engine != nullptr) return engine;
+  return grpc_event_engine::experimental::GetDefaultEventEngine();
+}
+
+Mutex* g_mu = new Mutex;
+""",
+)
+_XDS_MAP = (
+    """\
+NoDestruct<std::map<absl::string_view, GrpcXdsClient*>> g_xds_client_map
+""",
+    """\
+NoDestruct<std::map<std::pair<EventEngine*, absl::string_view>, GrpcXdsClient*>>
+    g_xds_client_map
+""",
+)
+_XDS_OWN_BOOTSTRAP = (
+    """\
+    auto channel_args = ChannelArgs::FromC(xds_channel_args);
+""",
+    """\
+    auto channel_args =
+        ChannelArgs::FromC(xds_channel_args).SetObject(EngineOf(args));
+""",
+)
+_XDS_FIND = (
+    """\
+  auto it = g_xds_client_map->find(key);
+""",
+    """\
+  const std::shared_ptr<EventEngine> engine = EngineOf(args);
+  auto it = g_xds_client_map->find({engine.get(), key});
+""",
+)
+_XDS_CREATE = (
+    """\
+  auto channel_args = ChannelArgs::FromC(g_channel_args);
+""",
+    """\
+  auto channel_args = ChannelArgs::FromC(g_channel_args).SetObject(engine);
+""",
+)
+_XDS_EMPLACE = (
+    """\
+      g_xds_client_map->emplace(xds_client->key(), xds_client.get());
+""",
+    """\
+      g_xds_client_map->emplace(std::pair(engine.get(), xds_client->key()),
+                                xds_client.get());
+""",
+)
+_XDS_CLIENT_ENGINE = (
+    """\
+          bootstrap, transport_factory,
+          grpc_event_engine::experimental::GetDefaultEventEngine(),
+""",
+    """\
+          bootstrap, transport_factory, EngineOf(args),
+""",
+)
+_XDS_LRS_ENGINE = (
+    """\
+          std::move(transport_factory),
+          grpc_event_engine::experimental::GetDefaultEventEngine())) {}
+""",
+    """\
+          std::move(transport_factory), EngineOf(args))) {}
+""",
+)
+_XDS_FORGET = (
+    """\
+  auto it = g_xds_client_map->find(key_);
+""",
+    """\
+  auto it = g_xds_client_map->find({engine(), key_});
+""",
+)
+
 PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     _RETRY: ((_RETRY_AT_ONCE, _RETRY_FROM_ENGINE),),
+    _XDS_CLIENT: (
+        _XDS_ENGINE_OF_ARGS,
+        _XDS_MAP,
+        _XDS_OWN_BOOTSTRAP,
+        _XDS_FIND,
+        _XDS_CREATE,
+        _XDS_EMPLACE,
+        _XDS_CLIENT_ENGINE,
+        _XDS_LRS_ENGINE,
+        _XDS_FORGET,
+    ),
 }
 
 

@@ -3,14 +3,20 @@
 
 #include "src/iomgr_uv/default_engine.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
-#include <vector>
 
 #include "src/core/lib/event_engine/default_event_engine_factory.h"
 #include "src/iomgr_uv/orphan_queue.h"
 
 namespace uvgrpc {
 namespace {
+
+// A task handle of ours is {ticket, kOwnTimer}: no engine has this number.
+constexpr intptr_t kOwnTimer = 0;
+// Longer delays are cut to this, so that deadlines do not overflow.
+constexpr EventEngine::Duration kLongestDelay = std::chrono::hours(24 * 36500);
 
 absl::Status NoLoop() {
   return absl::UnavailableError(
@@ -32,24 +38,46 @@ std::shared_ptr<EventEngine> DefaultEngine::GetShared() {
 void DefaultEngine::Register(const std::shared_ptr<UvEventEngine>& engine) {
   absl::MutexLock lock(mu_);
   engines_[engine->id()] = engine;
+  for (auto& [ticket, timer] : timers_) {
+    if (timer.for_any_engine) Arm(ticket, timer, *engine);
+  }
 }
 
 void DefaultEngine::Unregister(uint32_t id) {
+  Engines engines;
   absl::MutexLock lock(mu_);
   engines_.erase(id);
+  engines = OpenEngines();
+  for (auto& [ticket, timer] : timers_) {
+    if (timer.armed.erase(id) == 0 || !timer.armed.empty()) continue;
+    timer.for_any_engine = true;
+    for (const auto& engine : engines) Arm(ticket, timer, *engine);
+  }
 }
 
-std::shared_ptr<UvEventEngine> DefaultEngine::EngineForThisThread() {
-  // Outlives the lock: dropping the last reference unregisters the engine.
-  std::vector<std::shared_ptr<UvEventEngine>> seen;
-  absl::MutexLock lock(mu_);
-  for (auto it = engines_.rbegin(); it != engines_.rend(); ++it) {
-    std::shared_ptr<UvEventEngine> engine = it->second.lock();
-    if (engine == nullptr) continue;
-    if (engine->IsWorkerThread()) return engine;
-    seen.push_back(std::move(engine));
+DefaultEngine::Engines DefaultEngine::OpenEngines() {
+  Engines engines;
+  for (const auto& [id, weak] : engines_) {
+    auto engine = weak.lock();
+    if (engine != nullptr) engines.push_back(std::move(engine));
   }
-  return seen.empty() ? nullptr : seen.front();
+  return engines;
+}
+
+DefaultEngine::Engines DefaultEngine::OfThisThread(const Engines& engines) {
+  Engines own;
+  std::copy_if(engines.begin(), engines.end(), std::back_inserter(own),
+               [](const auto& engine) { return engine->IsWorkerThread(); });
+  return own;
+}
+
+std::shared_ptr<UvEventEngine> DefaultEngine::PickEngine() {
+  Engines engines;
+  absl::MutexLock lock(mu_);
+  engines = OpenEngines();
+  const Engines own = OfThisThread(engines);
+  if (!own.empty()) return own.back();
+  return engines.empty() ? nullptr : engines.front();
 }
 
 std::shared_ptr<UvEventEngine> DefaultEngine::EngineById(uint32_t id) {
@@ -64,7 +92,7 @@ DefaultEngine::CreateListener(
     absl::AnyInvocable<void(absl::Status)> on_shutdown,
     const EndpointConfig& config,
     std::unique_ptr<MemoryAllocatorFactory> memory_allocator_factory) {
-  const auto engine = EngineForThisThread();
+  const auto engine = PickEngine();
   if (engine == nullptr) return NoLoop();
   return engine->CreateListener(std::move(on_accept), std::move(on_shutdown),
                                 config, std::move(memory_allocator_factory));
@@ -74,7 +102,7 @@ EventEngine::ConnectionHandle DefaultEngine::Connect(
     OnConnectCallback on_connect, const ResolvedAddress& addr,
     const EndpointConfig& args, MemoryAllocator memory_allocator,
     Duration timeout) {
-  const auto engine = EngineForThisThread();
+  const auto engine = PickEngine();
   if (engine != nullptr) {
     return engine->Connect(std::move(on_connect), addr, args,
                            std::move(memory_allocator), timeout);
@@ -89,46 +117,87 @@ bool DefaultEngine::CancelConnect(ConnectionHandle handle) {
 }
 
 bool DefaultEngine::IsWorkerThread() {
-  const auto engine = EngineForThisThread();
+  const auto engine = PickEngine();
   return engine != nullptr && engine->IsWorkerThread();
 }
 
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>>
 DefaultEngine::GetDNSResolver(const DNSResolver::ResolverOptions& options) {
-  const auto engine = EngineForThisThread();
+  const auto engine = PickEngine();
   if (engine == nullptr) return NoLoop();
   return engine->GetDNSResolver(options);
 }
 
 void DefaultEngine::Run(Closure* closure) {
-  const auto engine = EngineForThisThread();
-  if (engine != nullptr) return engine->Run(closure);
-  OrphanQueue::Get().Push([closure] { closure->Run(); });
+  Run([closure] { closure->Run(); });
 }
 
 void DefaultEngine::Run(absl::AnyInvocable<void()> closure) {
-  const auto engine = EngineForThisThread();
-  if (engine != nullptr) return engine->Run(std::move(closure));
+  Engines engines;
+  {
+    absl::MutexLock lock(mu_);
+    engines = OpenEngines();
+  }
+  Engines own = OfThisThread(engines);
+  if (own.size() == 1) return own.front()->Run(std::move(closure));
   OrphanQueue::Get().Push(std::move(closure));
+  for (const auto& engine : own.empty() ? engines : own) {
+    engine->Run([] { OrphanQueue::Get().Drain(); });
+  }
 }
 
 EventEngine::TaskHandle DefaultEngine::RunAfter(Duration when,
                                                 Closure* closure) {
-  const auto engine = EngineForThisThread();
-  return engine == nullptr ? TaskHandle::kInvalid
-                           : engine->RunAfter(when, closure);
+  return RunAfter(when, [closure] { closure->Run(); });
 }
 
 EventEngine::TaskHandle DefaultEngine::RunAfter(
     Duration when, absl::AnyInvocable<void()> closure) {
-  const auto engine = EngineForThisThread();
-  return engine == nullptr ? TaskHandle::kInvalid
-                           : engine->RunAfter(when, std::move(closure));
+  Engines engines;
+  absl::MutexLock lock(mu_);
+  engines = OpenEngines();
+  const Engines own = OfThisThread(engines);
+  const uint64_t ticket = next_ticket_++;
+  Timer& timer = timers_[ticket];
+  timer.closure = std::move(closure);
+  timer.deadline = Clock::now() + std::min(when, kLongestDelay);
+  timer.for_any_engine = own.empty();
+  for (const auto& engine : own.empty() ? engines : own) {
+    Arm(ticket, timer, *engine);
+  }
+  return TaskHandle{{static_cast<intptr_t>(ticket), kOwnTimer}};
 }
 
 bool DefaultEngine::Cancel(TaskHandle handle) {
+  if (handle.keys[1] == kOwnTimer) {
+    return TakeTimer(static_cast<uint64_t>(handle.keys[0])) != nullptr;
+  }
   const auto engine = EngineById(UvEventEngine::EngineIdOf(handle));
   return engine != nullptr && engine->Cancel(handle);
+}
+
+void DefaultEngine::Arm(uint64_t ticket, Timer& timer, UvEventEngine& engine) {
+  const TaskHandle handle = engine.RunAfter(timer.deadline - Clock::now(),
+                                            [this, ticket] { Fire(ticket); });
+  if (handle != TaskHandle::kInvalid) timer.armed[engine.id()] = handle;
+}
+
+void DefaultEngine::Fire(uint64_t ticket) {
+  auto closure = TakeTimer(ticket);
+  if (closure != nullptr) closure();
+}
+
+absl::AnyInvocable<void()> DefaultEngine::TakeTimer(uint64_t ticket) {
+  Engines engines;
+  absl::MutexLock lock(mu_);
+  auto node = timers_.extract(ticket);
+  if (node.empty()) return nullptr;
+  engines = OpenEngines();
+  for (const auto& engine : engines) {
+    const auto armed = node.mapped().armed.find(engine->id());
+    if (armed != node.mapped().armed.end()) engine->Cancel(armed->second);
+  }
+  return std::move(node.mapped().closure);
 }
 
 }  // namespace uvgrpc

@@ -73,6 +73,7 @@ void AddrinfoLookups::Start(HostnameQuery query, Callback callback) {
   uint64_t id;
   {
     absl::MutexLock lock(mu_);
+    if (cancelled_) return PostCancelled(std::move(callback));
     id = next_id_++;
     callbacks_.emplace(id, std::move(callback));
   }
@@ -107,11 +108,8 @@ void AddrinfoLookups::Complete(uint64_t id,
 
 void AddrinfoLookups::CancelAll() {
   absl::MutexLock lock(mu_);
-  for (auto& [id, callback] : callbacks_) {
-    bridge_->Post([callback = std::move(callback)]() mutable {
-      callback(absl::CancelledError("the resolver was destroyed"));
-    });
-  }
+  cancelled_ = true;
+  for (auto& [id, callback] : callbacks_) PostCancelled(std::move(callback));
   callbacks_.clear();
   if (requests_.empty()) return;
   bridge_->Post([self = shared_from_this()] {
@@ -129,6 +127,12 @@ void AddrinfoLookups::HandleLoopClosing(uint64_t id, Request* request) {
     self->Complete(id, absl::CancelledError("the event loop was closed"));
   });
   request->Stop();
+}
+
+void AddrinfoLookups::PostCancelled(Callback callback) {
+  bridge_->Post([callback = std::move(callback)]() mutable {
+    callback(absl::CancelledError("the resolver was destroyed"));
+  });
 }
 
 AddrinfoLookups::Callback AddrinfoLookups::TakeCallback(uint64_t id) {

@@ -36,11 +36,11 @@ class AddrinfoLookups final
 
   explicit AddrinfoLookups(std::shared_ptr<LoopBridge> bridge);
 
-  // Never calls back before it returns.
+  // Never calls back before it returns. CANCELLED after CancelAll.
   void Start(HostnameQuery query, Callback callback);
 
   // Posts CANCELLED to every callback that is still owed, and stops what can be
-  // stopped. No Start afterwards.
+  // stopped.
   void CancelAll();
 
  private:
@@ -51,12 +51,14 @@ class AddrinfoLookups final
   void Complete(uint64_t id, absl::StatusOr<ResolvedAddresses> result);
   void HandleLoopClosing(uint64_t id, Request* request);
 
+  void PostCancelled(Callback callback);
   // Null when somebody else took it before.
   [[nodiscard]] Callback TakeCallback(uint64_t id);
 
   const std::shared_ptr<LoopBridge> bridge_;
 
   absl::Mutex mu_;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<uint64_t, Callback> callbacks_ ABSL_GUARDED_BY(mu_);
   // What libuv has in hand. Empty once the loop is closed.

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "src/core/config/config_vars.h"
 #include "src/core/util/host_port.h"
+#include "src/iomgr_uv/hosts_file.h"
 #include "src/iomgr_uv/uv_polled_fd.h"
 
 namespace uvgrpc {
@@ -38,7 +40,8 @@ void PostResult(LoopBridge& bridge, Callback callback, Result result) {
 
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> UvResolver::Create(
     std::shared_ptr<LoopBridge> bridge, std::shared_ptr<EventEngine> engine,
-    const EventEngine::DNSResolver::ResolverOptions& options) {
+    const EventEngine::DNSResolver::ResolverOptions& options,
+    const char* nsswitch_path) {
   std::string dns_server;
   if (!options.dns_server.empty()) {
     absl::StatusOr<HostnameQuery> server =
@@ -52,8 +55,9 @@ absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> UvResolver::Create(
     if (!port.ok()) return port.status();
     dns_server = grpc_core::JoinHostPort(server->host, *port);
   }
-  auto resolver = std::make_unique<UvResolver>(
-      std::move(bridge), std::move(engine), std::move(dns_server));
+  auto resolver =
+      std::make_unique<UvResolver>(std::move(bridge), std::move(engine),
+                                   std::move(dns_server), nsswitch_path);
   if (!options.dns_server.empty()) {
     const absl::Status status = resolver->Ares().status();
     if (!status.ok()) return status;
@@ -63,10 +67,12 @@ absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> UvResolver::Create(
 
 UvResolver::UvResolver(std::shared_ptr<LoopBridge> bridge,
                        std::shared_ptr<EventEngine> engine,
-                       std::string dns_server)
+                       std::string dns_server, const char* nsswitch_path)
     : bridge_(std::move(bridge)),
       engine_(std::move(engine)),
       dns_server_(std::move(dns_server)),
+      nsswitch_path_(nsswitch_path),
+      order_(OrderFor(dns_server_)),
       lookups_(std::make_shared<AddrinfoLookups>(bridge_)) {}
 
 UvResolver::~UvResolver() { lookups_->CancelAll(); }
@@ -87,19 +93,66 @@ void UvResolver::LookupHostname(LookupHostnameCallback on_resolve,
   if (bridge_->is_closed()) {
     return PostResult(*bridge_, std::move(on_resolve), LoopClosed());
   }
-  if (dns_server_.empty()) {
-    return lookups_->Start(*std::move(query), std::move(on_resolve));
-  }
-  absl::StatusOr<AresResolver*> ares = OpenAres();
-  if (!ares.ok()) {
-    return PostResult(*bridge_, std::move(on_resolve), ares.status());
-  }
-  absl::StatusOr<int> port = query->LookupPort(bridge_->uv());
+  const absl::StatusOr<int> port = query->LookupPort(bridge_->uv());
   if (!port.ok()) {
     return PostResult(*bridge_, std::move(on_resolve), port.status());
   }
-  (*ares)->LookupHostname(std::move(on_resolve), query->host,
-                          absl::StrCat(*port));
+  if (IsForSystemAtOnce(*query)) {
+    return lookups_->Start(*std::move(query), std::move(on_resolve));
+  }
+  std::optional<ResolvedAddresses> of_file =
+      LookupInHostsFile(bridge_->uv(), HostsFilePath(), *query, *port);
+  if (of_file.has_value()) {
+    return PostResult(*bridge_, std::move(on_resolve),
+                      absl::StatusOr<ResolvedAddresses>(*std::move(of_file)));
+  }
+  const absl::StatusOr<AresResolver*> ares = Ares();
+  if (!ares.ok()) {
+    if (order_ == Order::kAres) {
+      return PostResult(*bridge_, std::move(on_resolve), ares.status());
+    }
+    return lookups_->Start(*std::move(query), std::move(on_resolve));
+  }
+  const std::string host = query->host;
+  if (order_ == Order::kAresThenSystem) {
+    on_resolve = OrAskSystem(*std::move(query), std::move(on_resolve));
+  }
+  (*ares)->LookupHostname(std::move(on_resolve), host, absl::StrCat(*port));
+}
+
+UvResolver::Order UvResolver::OrderFor(const std::string& dns_server) {
+  if (!dns_server.empty()) return Order::kAres;
+  if (!ShouldUseAresDnsResolver()) return Order::kSystem;
+  return grpc_core::ConfigVars::Get().DnsResolver().empty()
+             ? Order::kAresThenSystem
+             : Order::kAres;
+}
+
+bool UvResolver::IsForSystemAtOnce(const HostnameQuery& query) const {
+  return order_ == Order::kSystem ||
+         (order_ == Order::kAresThenSystem && IsForOtherSources(query.host) &&
+          SystemHasOtherSources(nsswitch_path_));
+}
+
+UvResolver::LookupHostnameCallback UvResolver::OrAskSystem(
+    HostnameQuery query, LookupHostnameCallback on_resolve) const {
+  return [lookups = lookups_, nsswitch_path = nsswitch_path_,
+          query = std::move(query), on_resolve = std::move(on_resolve)](
+             absl::StatusOr<ResolvedAddresses> found) mutable {
+    if (found.ok() || !IsAnswer(found.status()) ||
+        !SystemHasOtherSources(nsswitch_path)) {
+      return on_resolve(std::move(found));
+    }
+    lookups->Start(
+        std::move(query),
+        [on_resolve = std::move(on_resolve), error = found.status()](
+            absl::StatusOr<ResolvedAddresses> of_system) mutable {
+          if (of_system.ok() || absl::IsCancelled(of_system.status())) {
+            return on_resolve(std::move(of_system));
+          }
+          on_resolve(std::move(error));
+        });
+  };
 }
 
 void UvResolver::LookupSRV(LookupSRVCallback on_resolve,

@@ -22,14 +22,23 @@
 #include "src/core/util/orphanable.h"
 #include "src/iomgr_uv/hostname_query.h"
 #include "src/iomgr_uv/loop_bridge.h"
+#include "src/iomgr_uv/name_sources.h"
 #include "src/iomgr_uv/uv_addrinfo.h"
 
 namespace uvgrpc {
 
-// Hostnames are looked up as the system does it, through libuv's thread pool;
-// addresses in numbers are answered from a post, without a thread. SRV and TXT
-// records, which the system's interface does not know, are asked for by c-ares
-// on the loop, and so is everything when the user names a DNS server.
+// Names are looked up in /etc/hosts, and then by c-ares on the loop: with the
+// DNS servers and search domains of resolv.conf, or the server that the user
+// names. It gives up after some seconds. Addresses are sorted by RFC 6724.
+// Addresses in numbers are answered from a post.
+//
+// The system's resolver, through libuv's thread pool, is asked for hostnames
+// - instead of c-ares when GRPC_DNS_RESOLVER is "native";
+// - unless it is "ares", when c-ares cannot be set up, or nsswitch.conf names a
+//   source that c-ares does not have, and c-ares has said that it cannot find
+//   the name, or the name is under .local.
+// A named DNS server is never bypassed, and SRV and TXT records, which the
+// system's interface does not know, are c-ares's in any case.
 //
 // Any thread. Callbacks run on the loop thread, never before the method that
 // takes them returned. Destruction cancels: callbacks that are owed get
@@ -44,10 +53,12 @@ class UvResolver final
   // it is asked on port 53.
   static absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> Create(
       std::shared_ptr<LoopBridge> bridge, std::shared_ptr<EventEngine> engine,
-      const EventEngine::DNSResolver::ResolverOptions& options);
+      const EventEngine::DNSResolver::ResolverOptions& options,
+      const char* nsswitch_path = kNsswitchPath);
   // Use Create.
   UvResolver(std::shared_ptr<LoopBridge> bridge,
-             std::shared_ptr<EventEngine> engine, std::string dns_server);
+             std::shared_ptr<EventEngine> engine, std::string dns_server,
+             const char* nsswitch_path);
   ~UvResolver() override;
 
   // EventEngine::DNSResolver
@@ -70,15 +81,26 @@ class UvResolver final
  private:
   using AresResolver = grpc_event_engine::experimental::AresResolver;
 
+  // Who is asked for hostnames.
+  enum class Order { kAres, kAresThenSystem, kSystem };
+  static Order OrderFor(const std::string& dns_server);
+
   // Made on first use, since it reads the system's configuration. The pointer
   // lives as long as this.
   absl::StatusOr<AresResolver*> Ares();
   // Ares(), or why it must not be asked any more.
   absl::StatusOr<AresResolver*> OpenAres();
+  // Whether c-ares is left out for this name.
+  bool IsForSystemAtOnce(const HostnameQuery& query) const;
+  // `on_resolve` for c-ares: asks the system when c-ares finds nothing.
+  LookupHostnameCallback OrAskSystem(HostnameQuery query,
+                                     LookupHostnameCallback on_resolve) const;
 
   const std::shared_ptr<LoopBridge> bridge_;
   const std::shared_ptr<EventEngine> engine_;
   const std::string dns_server_;
+  const char* const nsswitch_path_;
+  const Order order_;
   const std::shared_ptr<AddrinfoLookups> lookups_;
 
   absl::Mutex mu_;

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "src/core/lib/event_engine/channel_args_endpoint_config.h"
 #include "src/core/lib/event_engine/default_event_engine_factory.h"
@@ -86,13 +88,19 @@ TEST_F(DefaultEngineTest, WithoutAnEngineClosuresWaitForADrain) {
   EXPECT_EQ(closure.runs, 1);
 }
 
-TEST_F(DefaultEngineTest, WithoutAnEngineTimersAreDropped) {
+TEST_F(DefaultEngineTest, WithoutAnEngineTimersWaitForOne) {
+  bool fired = false;
   auto held = std::make_shared<int>(0);
+  default_engine().RunAfter(milliseconds(1), [&] { fired = true; });
   const auto handle =
-      default_engine().RunAfter(milliseconds(0), [held] { ++*held; });
-  EXPECT_EQ(handle, EventEngine::TaskHandle::kInvalid);
-  EXPECT_EQ(held.use_count(), 1);
+      default_engine().RunAfter(milliseconds(1), [held] { ++*held; });
+  EXPECT_NE(handle, EventEngine::TaskHandle::kInvalid);
+  EXPECT_TRUE(default_engine().Cancel(handle));
   EXPECT_FALSE(default_engine().Cancel(handle));
+  EXPECT_EQ(held.use_count(), 1);
+  engine();
+  EXPECT_TRUE(RunUntil([&] { return fired; }));
+  EXPECT_EQ(*held, 0);
 }
 
 TEST_F(DefaultEngineTest, WithoutAnEngineTheRestFailsWithAStatus) {
@@ -194,23 +202,187 @@ TEST_F(DefaultEngineTest, AnEngineThatDiesOnAnotherThreadShutsDownByItself) {
   EXPECT_TRUE(dropped);
 }
 
+// A thread with a loop and an engine of its own.
+class OtherLoop {
+ public:
+  OtherLoop() {
+    absl::Notification made;
+    thread_ = std::thread([this, &made] {
+      ASSERT_EQ(uv_loop_init(&loop_), 0);
+      ASSERT_EQ(uv_async_init(&loop_, &wake_, [](uv_async_t*) {}), 0);
+      auto created = UvEventEngine::Create(&loop_, LinkedUvApi());
+      ASSERT_TRUE(created.ok());
+      engine_ = *std::move(created);
+      made.Notify();
+      running_.WaitForNotification();
+      while (!closing_) uv_run(&loop_, UV_RUN_ONCE);
+      engine_->Shutdown();
+      uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+      for (int i = 0; i < 3; ++i) uv_run(&loop_, UV_RUN_NOWAIT);
+      EXPECT_EQ(engine_->bridge()->handle_count(), 0);
+      EXPECT_EQ(uv_loop_close(&loop_), 0);
+      engine_.reset();
+    });
+    made.WaitForNotification();
+  }
+  ~OtherLoop() {
+    if (thread_.joinable()) Close();
+  }
+
+  // Until then the loop is open and does nothing.
+  void Run() { running_.Notify(); }
+  void Close() {
+    if (!running_.HasBeenNotified()) Run();
+    closing_ = true;
+    uv_async_send(&wake_);
+    thread_.join();
+  }
+
+  UvEventEngine& engine() { return *engine_; }
+
+ private:
+  uv_loop_t loop_;
+  uv_async_t wake_;
+  std::shared_ptr<UvEventEngine> engine_;
+  absl::Notification running_;
+  std::atomic<bool> closing_{false};
+  std::thread thread_;
+};
+
 TEST_F(DefaultEngineTest, EachLoopThreadFindsItsOwnEngine) {
   engine();
-  std::thread([this] {
-    uv_loop_t other_loop;
-    ASSERT_EQ(uv_loop_init(&other_loop), 0);
-    auto other = UvEventEngine::Create(&other_loop, uv());
-    ASSERT_TRUE(other.ok());
-    EXPECT_TRUE(default_engine().IsWorkerThread());
-    const auto handle = default_engine().RunAfter(milliseconds(1), [] {});
-    EXPECT_EQ(UvEventEngine::EngineIdOf(handle), (*other)->id());
-    (*other)->Shutdown();
-    for (int i = 0; i < 3; ++i) uv_run(&other_loop, UV_RUN_NOWAIT);
-    EXPECT_EQ((*other)->bridge()->handle_count(), 0);
-    EXPECT_EQ(uv_loop_close(&other_loop), 0);
+  OtherLoop other;
+  other.Run();
+  const auto ran_on = [&](UvEventEngine& starter) {
+    auto& posting = default_engine();
+    UvEventEngine* result = nullptr;
+    absl::Notification done;
+    bool seen = false;
+    starter.Run([&] {
+      EXPECT_TRUE(posting.IsWorkerThread());
+      posting.RunAfter(milliseconds(1), [&] {
+        posting.Run([&] {
+          result = engine()->IsWorkerThread() ? engine().get() : nullptr;
+          if (other.engine().IsWorkerThread()) result = &other.engine();
+          seen = true;
+          engine()->Run([&] { done.Notify(); });
+        });
+      });
+    });
+    EXPECT_TRUE(RunUntil([&] { return done.HasBeenNotified(); }));
+    EXPECT_TRUE(seen);
+    return result;
+  };
+  EXPECT_EQ(ran_on(*engine()), engine().get());
+  EXPECT_EQ(ran_on(other.engine()), &other.engine());
+}
+
+TEST_F(DefaultEngineTest, WorkOfAStrangeThreadNeedsNoOtherLoopThanOneThatRuns) {
+  engine();
+  OtherLoop idle;  // made last, and does not run
+  std::atomic<int> ran{0};
+  std::thread([&] {
+    default_engine().Run([&] { ++ran; });
+    default_engine().RunAfter(milliseconds(1), [&] { ++ran; });
   }).join();
-  const auto handle = default_engine().RunAfter(milliseconds(1), [] {});
-  EXPECT_EQ(UvEventEngine::EngineIdOf(handle), engine()->id());
+  EXPECT_TRUE(RunUntil([&] { return ran == 2; }));
+  idle.Run();
+  RunFor(milliseconds(20));
+  EXPECT_EQ(ran, 2);
+}
+
+TEST_F(DefaultEngineTest, WorkOfAStrangeThreadIsNotForTheOldestLoopOnly) {
+  engine();  // does not run while the thread waits
+  OtherLoop running;
+  running.Run();
+  absl::Notification ran;
+  absl::Notification fired;
+  std::thread([&] {
+    default_engine().Run([&] { ran.Notify(); });
+    default_engine().RunAfter(milliseconds(1), [&] { fired.Notify(); });
+    EXPECT_TRUE(ran.WaitForNotificationWithTimeout(absl::Seconds(10)));
+    EXPECT_TRUE(fired.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  }).join();
+}
+
+TEST_F(DefaultEngineTest, WorkIsNotLostWhenALoopCloses) {
+  std::atomic<int> fired{0};
+  std::atomic<bool> ran{false};
+  OtherLoop other;
+  absl::Notification posted;
+  other.engine().Run([&] {
+    default_engine().RunAfter(milliseconds(50), [&] { ++fired; });
+    posted.Notify();
+  });
+  other.Run();
+  posted.WaitForNotification();
+  engine();
+  std::thread([&] { default_engine().Run([&] { ran = true; }); }).join();
+  other.Close();
+  EXPECT_EQ(fired, 0);
+  EXPECT_TRUE(RunUntil([&] { return ran && fired == 1; }));
+  RunFor(milliseconds(60));
+  EXPECT_EQ(fired, 1);
+}
+
+TEST_F(DefaultEngineTest, TimersOfTheLastLoopWaitForTheNext) {
+  std::atomic<bool> fired{false};
+  {
+    OtherLoop other;
+    absl::Notification posted;
+    other.engine().Run([&] {
+      default_engine().RunAfter(milliseconds(1), [&] { fired = true; });
+      default_engine().RunAfter(std::chrono::hours(1), [] {});
+      other.engine().Shutdown();
+      posted.Notify();
+    });
+    other.Run();
+    posted.WaitForNotification();
+  }
+  EXPECT_FALSE(fired);
+  engine();
+  EXPECT_TRUE(RunUntil([&] { return fired.load(); }));
+}
+
+TEST_F(DefaultEngineTest, OnAThreadWithTwoLoopsEitherMayTakeTheWork) {
+  uv_loop_t idle_loop;
+  ASSERT_EQ(uv_loop_init(&idle_loop), 0);
+  engine();
+  auto idle = UvEventEngine::Create(&idle_loop, uv());
+  ASSERT_TRUE(idle.ok());
+  int ran = 0;
+  engine()->Run([&] {
+    default_engine().Run([&] { ++ran; });
+    default_engine().RunAfter(milliseconds(1), [&] { ++ran; });
+  });
+  EXPECT_TRUE(RunUntil([&] { return ran == 2; }));
+  (*idle)->Shutdown();
+  for (int i = 0; i < 3; ++i) uv_run(&idle_loop, UV_RUN_NOWAIT);
+  EXPECT_EQ(uv_loop_close(&idle_loop), 0);
+  EXPECT_EQ(ran, 2);
+}
+
+TEST_F(DefaultEngineTest, ATimerThatSeveralLoopsHaveIsCancelledOnAll) {
+  const auto other = MakeEngine();
+  engine();
+  EventEngine::TaskHandle handle;
+  int fired = 0;
+  std::thread([&] {
+    handle = default_engine().RunAfter(milliseconds(5), [&] { ++fired; });
+  }).join();
+  EXPECT_TRUE(default_engine().Cancel(handle));
+  EXPECT_FALSE(default_engine().Cancel(handle));
+  RunFor(milliseconds(20));
+  EXPECT_EQ(fired, 0);
+}
+
+TEST_F(DefaultEngineTest, ATimerWithoutAnEndIsNotDueAtOnce) {
+  engine();
+  bool fired = false;
+  const auto handle = default_engine().RunAfter(EventEngine::Duration::max(),
+                                                [&] { fired = true; });
+  RunFor(milliseconds(5));
+  EXPECT_FALSE(fired);
   EXPECT_TRUE(default_engine().Cancel(handle));
 }
 

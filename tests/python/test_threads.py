@@ -32,10 +32,8 @@ def test_a_server_and_a_channel_and_1000_calls_run_on_one_thread() -> None:
     assert set(run_program('HOST = "127.0.0.1"\n' + _PROGRAM).result) == {1}
 
 
-def test_a_hostname_adds_libuvs_pool_threads_only() -> None:
-    seen = run_program('HOST = "localhost"\n' + _PROGRAM).result
-    assert seen[0] == 1
-    assert max(seen) <= 5
+def test_a_hostname_adds_none() -> None:
+    assert set(run_program('HOST = "localhost"\n' + _PROGRAM).result) == {1}
 
 
 def test_sync_grpc_in_the_process_keeps_its_own_threads_away() -> None:
