@@ -66,6 +66,7 @@ def text_tables(scenario: Scenario, outcome: dict[str, PeerResult]) -> str:
         )
         lines.append("  " + "  ".join([first, *rest]).rstrip())
     lines += [f"  {note}" for note in notes(outcome)]
+    lines += [f"  {line}" for line in results.describe_comparison(scenario, outcome)]
     lines += [f"  target: {target}" for target in targets(scenario, outcome)]
     return "\n".join(lines)
 
@@ -92,7 +93,10 @@ def render(run: Run) -> str:
                 title=scenario.title,
                 method=(folder / "method.md").read_text().strip(),
                 table=markdown_table(table(scenario, outcome)),
-                remarks=bullets(notes(outcome), "") + bullets(targets(scenario, outcome), "Target: "),
+                other_side=f"The other side is {run['other_side']}.\n\n" * scenario.real,
+                remarks=bullets(notes(outcome), "")
+                + bullets(results.describe_comparison(scenario, outcome), "")
+                + bullets(targets(scenario, outcome), "Target: "),
             )
         )
         for result in outcome.values():

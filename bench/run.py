@@ -22,14 +22,10 @@ from harness.scenario import Bench, Scenario
 from report import text_tables
 
 SCENARIOS = (
-    *(
-        "unary_server",
-        "unary_client",
-        "server_streaming",
-        "server_streaming_client",
-        "bidi_pingpong",
-    ),
-    *("bidi_pingpong_client", "latency", "soak", "idle", "strace"),
+    *("unary_server", "unary_server_real", "unary_client", "unary_client_real"),
+    *("server_streaming", "server_streaming_real", "server_streaming_client", "server_streaming_client_real"),
+    *("bidi_pingpong", "bidi_pingpong_real", "bidi_pingpong_client", "bidi_pingpong_client_real"),
+    *("latency", "latency_real", "latency_client_real", "soak", "idle", "strace"),
 )
 QUICK_PEERS = ["uvgrpc", "aio-uvloop"]
 QUICK_SECONDS = 0.4
@@ -40,15 +36,27 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; default all"
     )
-    names = ", ".join(peer.name for peer in peers.PEERS)
+    names = ", ".join(peer.name for peer in peers.PEERS if not peer.base)
     parser.add_argument(
         "--peers", nargs="+", metavar="PEER", help=f"of {names}; default all that a scenario is for"
+    )
+    parser.add_argument(
+        "--base",
+        type=Path,
+        metavar="DIR",
+        help=f"a folder with the package uvgrpc of another build, to compare with as peer {peers.BASE.name}",
+    )
+    parser.add_argument(
+        "--other-side",
+        choices=peers.OTHER_SIDES,
+        default=peers.OTHER_SIDES[0],
+        help="of the scenarios with a real connection (default %(default)s)",
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="of load for a number (default 4)")
     parser.add_argument("--rounds", type=int, default=5, help="that medians are taken of (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, for report.py")
     parser.add_argument(
-        "--quick", action="store_true", help="smoke run of about half a minute; no numbers to quote"
+        "--quick", action="store_true", help="smoke run of about a minute; no numbers to quote"
     )
     parser.add_argument("--check", action="store_true", help="exit with 1 if uvgrpc misses a target")
     parser.add_argument(
@@ -68,9 +76,15 @@ def read_arguments() -> argparse.Namespace:
         arguments.load_core = next((core for core in cores if core != arguments.measured_core), cores[0])
     if not {arguments.measured_core, arguments.load_core} <= set(cores):
         parser.error(f"this process may run on the cores {cores} only")
+    if arguments.base is None and peers.BASE.name in (arguments.peers or ()):
+        parser.error(f"{peers.BASE.name} is the build that --base DIR names")
     if arguments.quick:
         arguments.seconds, arguments.rounds = QUICK_SECONDS, 1
-        arguments.peers = arguments.peers or QUICK_PEERS
+        arguments.peers = arguments.peers or list(QUICK_PEERS)
+    if arguments.base is not None:
+        arguments.base = arguments.base.resolve()
+        if arguments.peers and peers.BASE.name not in arguments.peers:
+            arguments.peers.append(peers.BASE.name)
     return arguments
 
 
@@ -83,22 +97,26 @@ def load_scenarios(names: list[str]) -> list[Scenario]:
     return loaded
 
 
-def chosen_peers(scenario: Scenario, wanted: list[str] | None) -> list[Peer]:
-    names = [name for name in scenario.peers if wanted is None or name in wanted]
-    return [peers.peer_named(name) for name in names]
+def chosen_peers(scenario: Scenario, arguments: argparse.Namespace) -> list[Peer]:
+    """In the order of their turns: another build of the project comes right after it."""
+    names = list(scenario.peers)
+    if arguments.base is not None:
+        names.insert(names.index(peers.SUBJECT.name) + 1, peers.BASE.name)
+    return [peers.peer_named(name) for name in names if not arguments.peers or name in arguments.peers]
 
 
 def find_runners(
-    scenarios: list[Scenario], wanted: list[str] | None
+    scenarios: list[Scenario], arguments: argparse.Namespace
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
     """What starts each peer, and for each that cannot be started the reason."""
     found: dict[str, list[str]] = {}
     missing: dict[str, str] = {}
-    for peer in {
-        peer.name: peer for scenario in scenarios for peer in chosen_peers(scenario, wanted)
-    }.values():
+    needed = {peer.name: peer for scenario in scenarios for peer in chosen_peers(scenario, arguments)}
+    if any(scenario.real for scenario in scenarios):
+        needed[arguments.other_side] = peers.peer_named(arguments.other_side)
+    for peer in needed.values():
         try:
-            found[peer.name] = peers.runner(peer)
+            found[peer.name] = peers.runner(peer, arguments.base)
         except NotHere as reason:
             missing[peer.name] = str(reason)
     return found, missing
@@ -121,6 +139,8 @@ def run_scenario(
                 measured = scenario.measure(bench, peer)
             except NotYet as reason:
                 give_up(result, "not yet", str(reason))
+            except NotHere as reason:
+                give_up(result, "not here", str(reason))
             except BenchError as reason:
                 print(f"{scenario.name}: {peer.title} failed: {reason}", file=sys.stderr, flush=True)
                 give_up(result, "failed", str(reason))
@@ -142,7 +162,7 @@ def main() -> int:
     scenarios = load_scenarios(arguments.scenarios)
     for tool in ("h2load", "strace"):
         tools.need(tool)
-    runners, missing = find_runners(scenarios, arguments.peers)
+    runners, missing = find_runners(scenarios, arguments)
     run: Run = {
         "schema": results.SCHEMA,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
@@ -152,6 +172,7 @@ def main() -> int:
             "rounds": arguments.rounds,
             "quick": int(arguments.quick),
         },
+        "other_side": peers.peer_named(arguments.other_side).title,
         "scenarios": {},
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -163,10 +184,12 @@ def main() -> int:
             canned=tools.build_canned(),
             stubs=tools.generate_stubs(),
             scratch=Path(scratch),
+            other_side=peers.peer_named(arguments.other_side),
             runners=runners,
+            base=arguments.base,
         )
         for scenario in scenarios:
-            chosen = chosen_peers(scenario, arguments.peers)
+            chosen = chosen_peers(scenario, arguments)
             outcome = run_scenario(bench, scenario, chosen, missing, arguments.rounds)
             run["scenarios"][scenario.name] = outcome
             print(text_tables(scenario, outcome), flush=True)

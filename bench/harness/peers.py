@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The peers, and for each a compiled program or an interpreter with the packages it is pinned to.
 
-requirements/NAME.in names what a peer is made of; NAME.txt, compiled from it, everything that
-comes along, with hashes.
+requirements/NAME.in names what a peer in Python is made of; NAME.txt, compiled from it, everything
+that comes along, with hashes. Those in Go and Rust have their go.sum and Cargo.lock.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import venv
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import BenchError, NotHere
 
@@ -32,20 +34,24 @@ class Peer:
     program: str
     requirements: str
     subject: bool = False  # the project itself: taken from the running interpreter
-    compiled: bool = False  # the program is a folder with a CMakeLists.txt, which makes a server only
+    base: bool = False  # another build of the project, found before the interpreter's own
+    compiled: Literal["", "cmake", "cargo", "go"] = ""  # the program is a folder that this builds
 
 
 PEERS = (
     Peer("uvgrpc", "uvgrpc on uvloop", "uvgrpc_on_uvloop.py", "grpc_aio", subject=True),
+    Peer("uvgrpc-base", "uvgrpc, base build", "uvgrpc_on_uvloop.py", "grpc_aio", base=True),
     Peer("aio-uvloop", "grpc.aio on uvloop", "grpc_aio_on_uvloop.py", "grpc_aio"),
     Peer("aio-asyncio", "grpc.aio on asyncio", "grpc_aio_on_asyncio.py", "grpc_aio"),
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
-    Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled=True),
+    Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled="cmake"),
+    Peer("tonic", "tonic, one thread", "tonic", "", compiled="cargo"),
+    Peer("grpc-go", "grpc-go, one processor", "grpc_go", "", compiled="go"),
 )
-SUBJECT = PEERS[0]
-BASELINE = PEERS[1]
+SUBJECT, BASE, BASELINE = PEERS[:3]
+OTHER_SIDES = ("tonic", "grpc-go")  # of a real connection
 
 
 def peer_named(name: str) -> Peer:
@@ -55,41 +61,78 @@ def peer_named(name: str) -> Peer:
     raise BenchError(f"no peer {name!r}; there are: {', '.join(peer.name for peer in PEERS)}")
 
 
-def runner(peer: Peer) -> list[str]:
+def runner(peer: Peer, base: Path | None = None) -> list[str]:
     """What the peer's command line begins with; builds or installs what it has to."""
     if peer.compiled:
         return [build(peer)]
-    return [interpreter(peer), str(PROGRAMS / peer.program)]
+    return [interpreter(peer, base), str(PROGRAMS / peer.program)]
 
 
 def build(peer: Peer) -> str:
-    """The compiled program, made by the distribution's compiler and libraries."""
-    folder = BUILD / peer.program
-    for command in (
-        ["cmake", "-S", str(PROGRAMS / peer.program), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"],
-        ["cmake", "--build", str(folder)],
-    ):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
-        except FileNotFoundError:
-            raise NotHere("cmake is not in PATH") from None
-        if done.returncode != 0:
-            print((done.stderr or done.stdout).strip()[-2000:], file=sys.stderr, flush=True)
-            raise NotHere(f"peers/{peer.program} does not build; README.md names the packages that it needs")
-    return str(folder / peer.program)
+    """The compiled program."""
+    source, folder = PROGRAMS / peer.program, BUILD / peer.program
+    if peer.compiled == "cmake":
+        program = folder / peer.program
+        _build(peer, ["cmake", "-S", str(source), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"])
+        _build(peer, ["cmake", "--build", str(folder)])
+    elif peer.compiled == "cargo":
+        program = folder / "release" / f"{peer.program}_peer"
+        _build(peer, ["cargo", "build", "--release", "--locked", "--target-dir", str(folder)])
+    else:
+        program = folder / peer.program
+        _build(peer, ["go", "build", "-mod=readonly", "-o", str(program), "."])
+    return str(program)
 
 
-def interpreter(peer: Peer) -> str:
+def _build(peer: Peer, command: list[str]) -> None:
+    print(f"building {peer.title}: {' '.join(command[:2])}", file=sys.stderr, flush=True)
+    try:
+        done = subprocess.run(
+            command, cwd=PROGRAMS / peer.program, capture_output=True, text=True, timeout=INSTALL_TIMEOUT
+        )
+    except FileNotFoundError:
+        raise NotHere(f"{command[0]} is not in PATH") from None
+    except subprocess.TimeoutExpired:
+        raise NotHere(f"peers/{peer.program} was not built in {INSTALL_TIMEOUT:.0f} s") from None
+    if done.returncode != 0:
+        print((done.stderr or done.stdout).strip()[-2000:], file=sys.stderr, flush=True)
+        raise NotHere(f"peers/{peer.program} does not build; README.md names what it needs")
+
+
+def interpreter(peer: Peer, base: Path | None) -> str:
     """A Python that can run the peer; makes a virtual environment if it has to."""
     if peer.subject:
-        check = subprocess.run(
-            [sys.executable, "-c", "import uvgrpc.aio"], capture_output=True, text=True, timeout=60
-        )
-        if check.returncode != 0:
-            reason = check.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise NotHere(f"import uvgrpc.aio in the running interpreter: {reason[0]}")
+        _find_uvgrpc(None)
+        return sys.executable
+    if peer.base:
+        if base is None:
+            raise BenchError(f"{peer.name} is the build that --base names")
+        found, own = _find_uvgrpc(base), _find_uvgrpc(None)
+        if found == own or base.resolve() not in found.parents:
+            raise BenchError(f"--base {base} holds no package uvgrpc: {found} was imported")
+        print(f"{peer.name} is {found}, {SUBJECT.name} is {own}", file=sys.stderr, flush=True)
         return sys.executable
     return interpreter_with(peer.requirements)
+
+
+def python_path(*folders: Path | None) -> str:
+    """A PYTHONPATH with these before what it has."""
+    return os.pathsep.join(filter(None, (*(str(f) for f in folders if f), os.environ.get("PYTHONPATH"))))
+
+
+def _find_uvgrpc(base: Path | None) -> Path:
+    """The extension that the running interpreter imports, from `base` if it is there."""
+    check = subprocess.run(
+        [sys.executable, "-P", "-c", "import uvgrpc.aio, uvgrpc._core; print(uvgrpc._core.__file__)"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": python_path(base)},
+    )
+    if check.returncode != 0:
+        reason = check.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise NotHere(f"import uvgrpc.aio in the running interpreter: {reason[0]}")
+    return Path(check.stdout.strip()).resolve()
 
 
 def interpreter_with(requirements: str) -> str:

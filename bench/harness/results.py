@@ -7,10 +7,10 @@ from __future__ import annotations
 import statistics
 from typing import Literal, TypedDict
 
-from harness.peers import BASELINE, SUBJECT
+from harness.peers import BASE, BASELINE, SUBJECT
 from harness.scenario import Scenario, Target
 
-SCHEMA = 1
+SCHEMA = 2
 Status = Literal["measured", "not yet", "not here", "failed"]
 
 
@@ -27,6 +27,7 @@ class Run(TypedDict):
     date: str
     machine: dict[str, str]
     options: dict[str, float]
+    other_side: str  # of the real connections
     scenarios: dict[str, dict[str, PeerResult]]  # by scenario and peer
 
 
@@ -46,16 +47,31 @@ def spread(result: PeerResult, metric: str) -> float | None:
     return (max(values) - min(values)) / middle if middle else None
 
 
-def ratio(results: dict[str, PeerResult], peer: str, metric: str) -> float | None:
-    """The median of the ratios to the baseline, round by round.
+def ratios(results: dict[str, PeerResult], peer: str, other: str, metric: str) -> list[float]:
+    """Of a peer to another, round by round: what disturbed both in a round cancels out."""
+    if peer not in results or other not in results:
+        return []
+    pairs = zip(results[peer]["rounds"], results[other]["rounds"], strict=False)
+    return [
+        mine[metric] / theirs[metric] for mine, theirs in pairs if mine.get(metric) and theirs.get(metric)
+    ]
 
-    What disturbed both in a round cancels out.
-    """
-    if peer not in results or BASELINE.name not in results:
-        return None
-    pairs = zip(results[peer]["rounds"], results[BASELINE.name]["rounds"], strict=False)
-    ratios = [mine[metric] / other[metric] for mine, other in pairs if mine.get(metric) and other.get(metric)]
-    return statistics.median(ratios) if ratios else None
+
+def ratio(results: dict[str, PeerResult], peer: str, metric: str) -> float | None:
+    """The median of the ratios to the baseline."""
+    found = ratios(results, peer, BASELINE.name, metric)
+    return statistics.median(found) if found else None
+
+
+def describe_comparison(scenario: Scenario, results: dict[str, PeerResult]) -> list[str]:
+    """The project's two builds, if both were measured: a line a metric that is shown as a ratio."""
+    lines = []
+    for metric in scenario.metrics:
+        found = ratios(results, SUBJECT.name, BASE.name, metric.key)
+        if found and metric.ratio:
+            each = " ".join(f"{value:.2f}" for value in found)
+            lines.append(f"{metric.title}: {statistics.median(found):.2f}x {BASE.title} (rounds: {each})")
+    return lines
 
 
 def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, float | None]:

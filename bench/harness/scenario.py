@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.child import Child, ask
-from harness.peers import Peer
+from harness.child import Child
+from harness.errors import BenchError, NotHere
+from harness.peers import Peer, python_path
 from harness.tools import Canned, H2Load, Load
 from harness.usage import Usage, usage
 
@@ -52,52 +52,71 @@ class Bench:
     canned: Path
     stubs: Path
     scratch: Path
+    other_side: Peer  # of real connections
     runners: dict[str, list[str]] = field(default_factory=dict)  # what starts each peer
+    base: Path | None = None  # holds the package uvgrpc of the peer for comparisons
 
     @contextmanager
-    def server(self, peer: Peer, service: str) -> Iterator[Server]:
-        """A fresh server of a peer, on the measured core."""
+    def server(self, peer: Peer, service: str, core: int | None = None) -> Iterator[Server]:
+        """A fresh server of a peer, on the measured core if no other is said."""
         command = self._command(peer, "serve", "--service", service)
-        with Child(command, self.measured_core, self._environment()) as child:
+        core = self.measured_core if core is None else core
+        with Child(command, core, self._environment(peer)) as child:
             ready = child.line()
             yield Server(self, child, int(ready["port"]), SERVICES[service], ready["versions"])
 
     @contextmanager
-    def canned_server(self, mode: str) -> Iterator[int]:
-        """The Go server, on the load core: its port."""
+    def canned_server(self, mode: str) -> Iterator[Server]:
+        """The Go server of prepared frames, on the load core."""
         command = [str(self.canned), "serve", "-mode", mode]
         with Child(command, self.load_core, {"GOMAXPROCS": "1"}) as child:
-            yield int(child.line()["port"])
+            yield Server(self, child, int(child.line()["port"]), SERVICES[mode], {})
 
-    def client(self, peer: Peer, port: int, load: str, concurrency: int) -> dict[str, Any]:
-        """A client of a peer, on the measured core, for the bench's time: what it reports."""
+    def client(self, peer: Peer, server: Server, load: str, concurrency: int, core: int) -> Exchange:
+        """A client of a peer, for the bench's time after a warm-up."""
         warmup = min(1.0, self.seconds / 2)
         command = self._command(
-            *(peer, "client", "--load", load, "--target", f"127.0.0.1:{port}"),
-            *(
-                "--concurrency",
-                str(concurrency),
-                "--seconds",
-                str(self.seconds),
-                "--warmup",
-                str(warmup),
-            ),
+            *(peer, "client", "--load", load, "--target", f"127.0.0.1:{server.port}"),
+            *("--concurrency", str(concurrency)),
+            *("--seconds", str(self.seconds), "--warmup", str(warmup)),
         )
-        return ask(command, self.measured_core, self.seconds + warmup + 30, self._environment())
+        with Child(command, core, self._environment(peer)) as child:
+            _expect(child.line(warmup + 30), "open")
+            before = usage(server.child.pid)
+            _expect(child.line(self.seconds + 30), "closed")
+            served = usage(server.child.pid) - before
+            report = child.line()
+            child.finish(15)
+        return Exchange(report, served)
 
     def soak_client(self, peer: Peer, port: int, count: int, concurrency: int) -> Child:
         command = self._command(
             *(peer, "client", "--load", "soak", "--target", f"127.0.0.1:{port}"),
             *("--concurrency", str(concurrency), "--count", str(count)),
         )
-        return Child(command, self.load_core, self._environment())
+        return Child(command, self.load_core, self._environment(peer))
 
     def _command(self, peer: Peer, *arguments: str) -> list[str]:
+        if peer.name not in self.runners:
+            raise NotHere(f"the other side, {peer.title}")
         return [*self.runners[peer.name], *arguments]
 
-    def _environment(self) -> dict[str, str]:
-        path = os.pathsep.join(filter(None, (str(self.stubs), os.environ.get("PYTHONPATH"))))
-        return {"PYTHONPATH": path, "GRPC_VERBOSITY": "ERROR"}
+    def _environment(self, peer: Peer) -> dict[str, str]:
+        path = python_path(self.base if peer.base else None, self.stubs)
+        return {"PYTHONPATH": path, "GRPC_VERBOSITY": "ERROR", "GOMAXPROCS": "1"}
+
+
+def _expect(line: dict[str, Any], window: str) -> None:
+    if line.get("window") != window:
+        raise BenchError(f"a client said {line} where its window should have {window}")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a client reports of its window, and what its server used meanwhile."""
+
+    report: dict[str, Any]
+    served: Usage
 
 
 @dataclass
@@ -160,44 +179,49 @@ class Scenario:
     measure: Callable[[Bench, Peer], Measurement]
     targets: tuple[Target, ...] = ()
     once: bool = False  # rounds tell nothing more
+    real: bool = False  # against a real gRPC implementation instead of prepared frames
 
 
 ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
-SERVER_PEERS = (*ALL_PEERS, "grpcpp")
+SERVER_PEERS = (*ALL_PEERS, "grpcpp", "tonic", "grpc-go")
+CLIENT_PEERS = (*ALL_PEERS, "tonic", "grpc-go")
 AIO_PEERS = ("uvgrpc", "aio-uvloop")
-SERVER_METRICS = (
+METRICS = (
     Metric("rate", "per second", 0, ratio=True),
     Metric("cpu_us", "CPU µs each", 1, ratio=True),
     Metric("switches", "context switches each", 3),
     Metric("own_cpu", "own CPU %", 0),
-    Metric("load_cpu", "load generator's CPU %", 0),
+    Metric("other_cpu", "other side's CPU %", 0),
+    Metric("busy", "busy shares, sum", 2),
 )
 
 
 def server_values(load: Load, used: Usage, each: int = 1) -> dict[str, float]:
-    """The values of SERVER_METRICS; each = messages an exchange."""
+    """The values of METRICS for a server; each = messages an exchange."""
     count = load.exchanges * each
     return {
         "rate": count / load.seconds,
         "cpu_us": used.cpu_seconds * 1e6 / count,
         "switches": used.switches / count,
         "own_cpu": used.cpu_seconds / load.seconds * 100,
-        "load_cpu": load.cpu_share * 100,
+        "other_cpu": load.cpu_share * 100,
+        "busy": used.cpu_seconds / load.seconds + load.cpu_share,
     }
 
 
-CLIENT_METRICS = SERVER_METRICS[:-1]
-
-
-def client_measurement(report: dict[str, Any]) -> Measurement:
-    """The values of CLIENT_METRICS."""
-    count = max(int(report["count"]), 1)
+def client_measurement(exchange: Exchange) -> Measurement:
+    """The values of METRICS for a client."""
+    report = exchange.report
+    count, seconds, cpu = max(int(report["count"]), 1), report["seconds"], report["cpu_seconds"]
     values = {
-        "rate": count / report["seconds"],
-        "cpu_us": report["cpu_seconds"] * 1e6 / count,
+        "rate": count / seconds,
+        "cpu_us": cpu * 1e6 / count,
         "switches": report["context_switches"] / count,
-        "own_cpu": report["cpu_seconds"] / report["seconds"] * 100,
+        "own_cpu": cpu / seconds * 100,
+        "other_cpu": exchange.served.cpu_seconds / seconds * 100,
+        "busy": (cpu + exchange.served.cpu_seconds) / seconds,
     }
+    values |= {key: report[key] for key in ("p50_us", "p99_us") if key in report}
     return Measurement(values, report["versions"])
 
 
@@ -205,7 +229,7 @@ def client_load(load: str, concurrency: int) -> Callable[[Bench, Peer], Measurem
     """Measures a client against the server of prepared frames for `load`."""
 
     def measure(bench: Bench, peer: Peer) -> Measurement:
-        with bench.canned_server(load) as port:
-            return client_measurement(bench.client(peer, port, load, concurrency))
+        with bench.canned_server(load) as server:
+            return client_measurement(bench.client(peer, server, load, concurrency, bench.measured_core))
 
     return measure

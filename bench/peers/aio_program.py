@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import ModuleType
 from typing import Any, Protocol
@@ -87,6 +88,7 @@ class Aio:
     async def _client(self, options: Options) -> dict[str, object]:
         loads: dict[str, Callable[[Any, Options], Coroutine[Any, Any, dict[str, object]]]] = {
             "unary": self._load(unary_worker),
+            "latency": self._load(latency_worker),
             "streaming": self._load(streaming_worker),
             "pingpong": self._load(pingpong_worker),
             "soak": soak,
@@ -127,12 +129,13 @@ class Aio:
             workers = [asyncio.ensure_future(worker(channel, tally)) for _ in range(options.concurrency)]
             failed = asyncio.gather(*workers)
             await asyncio.wait([failed], timeout=options.warmup)
+            tally.took.clear()
             before, window = tally.count, Window()
             await asyncio.wait([failed], timeout=options.seconds)
             result = window.close(tally.count - before)
             tally.stopped = True
             await failed
-            return dict(result)
+            return {**result, **program.percentiles(tally.took)}
 
         return measure
 
@@ -142,6 +145,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.count = 0
+        self.took: list[float] = []  # where that is measured
         self.stopped = False
 
 
@@ -151,6 +155,16 @@ async def unary_worker(channel: Any, tally: Tally) -> None:
     while not tally.stopped:
         reply = await stub.SayHello(request)
         check(reply)
+        tally.count += 1
+
+
+async def latency_worker(channel: Any, tally: Tally) -> None:
+    stub = bench_pb2_grpc.UnaryStub(channel)
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        since = time.perf_counter()
+        check(await stub.SayHello(request))
+        tally.took.append(time.perf_counter() - since)
         tally.count += 1
 
 
@@ -185,7 +199,7 @@ async def soak(channel: Any, options: Options) -> dict[str, object]:
     numbers = iter(range(options.count))
     outcomes = {"ok": 0, "cancelled": 0, "late": 0}
     half_rss = 0
-    window = Window()
+    window = Window(told=False)
 
     async def worker() -> None:
         nonlocal half_rss

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from typing import Any
 
 import bench_pb2
@@ -59,12 +60,20 @@ class Load:
         self._channel = channel
         self._request = bench_pb2.Request(name="you")
         self.count = 0
+        self.took: list[float] = []  # where that is measured
         self.stopped = False
 
     async def unary(self) -> None:
         method = UnaryUnaryMethod(self._channel, KINDS["unary"][0], bench_pb2.Request, bench_pb2.Reply)
         while not self.stopped:
             self._check(await method(self._request))
+
+    async def latency(self) -> None:
+        method = UnaryUnaryMethod(self._channel, KINDS["unary"][0], bench_pb2.Request, bench_pb2.Reply)
+        while not self.stopped:
+            since = time.perf_counter()
+            self._check(await method(self._request))
+            self.took.append(time.perf_counter() - since)
 
     async def streaming(self) -> None:
         method = UnaryStreamMethod(self._channel, KINDS["streaming"][0], bench_pb2.Request, bench_pb2.Reply)
@@ -92,17 +101,23 @@ async def client(options: Options) -> None:
     host, port = options.target.rsplit(":", 1)
     async with Channel(host, int(port)) as channel:
         load = Load(channel)
-        workers = {"unary": load.unary, "streaming": load.streaming, "pingpong": load.pingpong}
+        workers = {
+            "unary": load.unary,
+            "latency": load.latency,
+            "streaming": load.streaming,
+            "pingpong": load.pingpong,
+        }
         if options.kind not in workers:
             raise NotImplementedError(f"load {options.kind} is for peers with the API of grpc.aio")
         failed = asyncio.gather(*(workers[options.kind]() for _ in range(options.concurrency)))
         await asyncio.wait([failed], timeout=options.warmup)
+        load.took.clear()
         before, window = load.count, Window()
         await asyncio.wait([failed], timeout=options.seconds)
         result = window.close(load.count - before)
         load.stopped = True
         await failed
-    emit(**result, versions=program.versions(*PACKAGES))
+    emit(**result, **program.percentiles(load.took), versions=program.versions(*PACKAGES))
 
 
 def main(options: Options) -> None:

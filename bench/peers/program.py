@@ -5,11 +5,11 @@
 A peer is started by the harness as
 
     peer.py serve --service unary|streaming|pingpong
-    peer.py client --load unary|streaming|pingpong --target HOST:PORT ...
+    peer.py client --load unary|latency|streaming|pingpong --target HOST:PORT ...
     peer.py client --load soak --target HOST:PORT --count N
 
 and prints JSON lines. A server prints its port, and after SIGTERM what it has left over; a client
-prints its result.
+prints when its measured window opens and closes, and then its result.
 A peer that lacks a part of the API says so with exit code NOT_YET.
 """
 
@@ -35,7 +35,7 @@ GREETING = "Hello, you!"
 @dataclass(frozen=True)
 class Options:
     role: str
-    kind: str  # unary, streaming, pingpong or soak
+    kind: str  # unary, latency, streaming, pingpong or soak
     target: str = ""
     concurrency: int = 1
     seconds: float = 0.0
@@ -50,7 +50,7 @@ def read_options() -> Options:
     serve.add_argument("--service", dest="kind", choices=("unary", "streaming", "pingpong"), required=True)
     client = roles.add_parser("client")
     client.add_argument(
-        "--load", dest="kind", choices=("unary", "streaming", "pingpong", "soak"), required=True
+        "--load", dest="kind", choices=("unary", "latency", "streaming", "pingpong", "soak"), required=True
     )
     client.add_argument("--target", required=True)
     client.add_argument("--concurrency", type=int, default=1)
@@ -84,9 +84,15 @@ def run(main: Callable[[Options], None]) -> None:
 
 
 class Window:
-    """Time, CPU of all threads and context switches of this process since it was made."""
+    """Time, CPU of all threads and context switches of this process since it was made.
 
-    def __init__(self) -> None:
+    Both ends are told to the harness, which looks at the other side of the connection then.
+    """
+
+    def __init__(self, *, told: bool = True) -> None:
+        self._told = told
+        if told:
+            emit(window="open")
         usage = resource.getrusage(resource.RUSAGE_SELF)
         self._switches = usage.ru_nvcsw + usage.ru_nivcsw
         self._cpu = time.process_time()
@@ -97,12 +103,22 @@ class Window:
         cpu = time.process_time() - self._cpu
         usage = resource.getrusage(resource.RUSAGE_SELF)
         switches = usage.ru_nvcsw + usage.ru_nivcsw - self._switches
+        if self._told:
+            emit(window="closed")
         return {
             "count": count,
             "seconds": seconds,
             "cpu_seconds": cpu,
             "context_switches": switches,
         }
+
+
+def percentiles(took: list[float]) -> dict[str, float]:
+    """Of the seconds that single calls took."""
+    if not took:
+        return {}
+    took.sort()
+    return {"p50_us": took[len(took) // 2] * 1e6, "p99_us": took[len(took) * 99 // 100] * 1e6}
 
 
 def resident_bytes() -> int:

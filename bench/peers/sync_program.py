@@ -58,6 +58,7 @@ def serve(options: Options, packages: tuple[str, ...], wait_for_stop: Callable[[
 def client(options: Options, packages: tuple[str, ...]) -> None:
     workers: dict[str, Callable[[Any, Tally], None]] = {
         "unary": unary_worker,
+        "latency": latency_worker,
         "streaming": streaming_worker,
         "pingpong": pingpong_worker,
     }
@@ -71,13 +72,14 @@ def client(options: Options, packages: tuple[str, ...]) -> None:
         worker = workers[options.kind]
         futures = [pool.submit(worker, channel, tally) for _ in range(options.concurrency)]
         time.sleep(options.warmup)
+        tally.took.clear()
         before, window = tally.count(), Window()
         time.sleep(options.seconds)
         result = window.close(tally.count() - before)
         tally.stopped = True
         for future in futures:
             future.result()
-    emit(**result, versions=program.versions(*packages))
+    emit(**result, **program.percentiles(tally.took), versions=program.versions(*packages))
 
 
 class Tally:
@@ -85,6 +87,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.stopped = False
+        self.took: list[float] = []  # of a single caller
         self._cells: list[list[int]] = []
         self._lock = threading.Lock()
 
@@ -104,6 +107,16 @@ def unary_worker(channel: Any, tally: Tally) -> None:
     request = bench_pb2.Request(name="you")
     while not tally.stopped:
         check(stub.SayHello(request))
+        cell[0] += 1
+
+
+def latency_worker(channel: Any, tally: Tally) -> None:
+    stub, cell = bench_pb2_grpc.UnaryStub(channel), tally.cell()
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        since = time.perf_counter()
+        check(stub.SayHello(request))
+        tally.took.append(time.perf_counter() - since)
         cell[0] += 1
 
 

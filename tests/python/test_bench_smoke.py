@@ -32,6 +32,8 @@ def _missing() -> list[str]:
 
 
 MISSING = _missing()
+# Cargo is in no Debian release as new as tonic needs it; the peer in Go does the same.
+OTHER_SIDE = "tonic" if shutil.which("cargo") else "grpc-go"
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the benchmark needs {', '.join(MISSING)}")
 
@@ -40,7 +42,8 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the benchmark needs {', 
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("bench") / "results.json"
     command = [sys.executable, str(BENCH / "run.py"), "--quick", "--json", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command += ["--other-side", OTHER_SIDE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)  # builds a peer
     assert done.returncode == 0, done.stdout + done.stderr
     return file
 
@@ -58,6 +61,34 @@ def test_unary_scenarios_measure_both(scenarios: dict[str, Any], scenario: str, 
     assert result["status"] == "measured", result["reason"]
     (values,) = result["rounds"]
     assert values["cpu_us"] > 0
+
+
+@pytest.mark.parametrize("peer", ["uvgrpc", "aio-uvloop"])
+@pytest.mark.parametrize("side", ["", "_client"])
+@pytest.mark.parametrize("kind", ["unary", "server_streaming", "bidi_pingpong", "latency"])
+def test_real_connections_are_measured(scenarios: dict[str, Any], kind: str, side: str, peer: str) -> None:
+    name = "unary_server_real" if (kind, side) == ("unary", "") else f"{kind}{side}_real"
+    result = scenarios[name][peer]
+    if result["status"] == "not here":
+        pytest.skip(result["reason"])
+    assert result["status"] == "measured", result["reason"]
+    (values,) = result["rounds"]
+    assert values["p50_us" if kind == "latency" else "rate"] > 0
+    assert 0 <= values["other_cpu"] / 100 <= values["busy"]
+
+
+def test_two_builds_are_compared(tmp_path: Path) -> None:
+    extension = subprocess.check_output(
+        [sys.executable, "-P", "-c", "import uvgrpc._core; print(uvgrpc._core.__file__)"], text=True
+    )
+    shutil.copytree(Path(extension.strip()).parent, tmp_path / "uvgrpc")
+    command = [sys.executable, str(BENCH / "run.py"), "--quick", "unary_client"]
+    command += ["--peers", "uvgrpc", "--base", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(
+        r"^  per second: [\d.]+x uvgrpc, base build \(rounds: [\d.]+\)$", done.stdout, re.MULTILINE
+    )
 
 
 def test_idle_server_sleeps_in_one_thread(scenarios: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@
 
 from harness.peers import Peer
 from harness.scenario import (
-    SERVER_METRICS,
+    METRICS,
     SERVER_PEERS,
     Bench,
     Measurement,
@@ -26,7 +26,7 @@ SCENARIO = Scenario(
     name="server_streaming",
     title="Server streaming: server",
     peers=SERVER_PEERS,
-    metrics=SERVER_METRICS,
+    metrics=METRICS,
     measure=measure,
     targets=(Target("rate", at_least=2.5, relative=True),),
 )

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many messages a client receives in streams of 1,000 small replies."""
 
-from harness.scenario import ALL_PEERS, CLIENT_METRICS, Scenario, client_load
+from harness.scenario import CLIENT_PEERS, METRICS, Scenario, client_load
 
 SCENARIO = Scenario(
     name="server_streaming_client",
     title="Server streaming: client",
-    peers=ALL_PEERS,
-    metrics=CLIENT_METRICS,
+    peers=CLIENT_PEERS,
+    metrics=METRICS,
     measure=client_load("streaming", concurrency=10),
 )

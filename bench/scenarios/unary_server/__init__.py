@@ -4,7 +4,7 @@
 
 from harness.peers import Peer
 from harness.scenario import (
-    SERVER_METRICS,
+    METRICS,
     SERVER_PEERS,
     Bench,
     Measurement,
@@ -23,7 +23,7 @@ SCENARIO = Scenario(
     name="unary_server",
     title="Unary calls: server",
     peers=SERVER_PEERS,
-    metrics=SERVER_METRICS,
+    metrics=METRICS,
     measure=measure,
     targets=(Target("rate", at_least=10, relative=True),),
 )

@@ -1,0 +1,114 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// What protoc-gen-go-grpc would generate from bench.proto, with message types
+// that grpc-go ships: a message of bench.proto is on the wire a StringValue,
+// since its first field is a string.
+
+type (
+	// Request is bench.Request without its second field.
+	Request = wrapperspb.StringValue
+	// Reply is bench.Reply.
+	Reply = wrapperspb.StringValue
+
+	requestsAndReplies = grpc.BidiStreamingServer[Request, Reply]
+)
+
+const (
+	unaryPath     = "/bench.Unary/SayHello"
+	streamingPath = "/bench.Streaming/SayHello"
+	pingpongPath  = "/bench.PingPong/SayHello"
+)
+
+type greeter interface {
+	sayHello(context.Context, *Request) (*Reply, error)
+	sayHelloOften(*Request, grpc.ServerStreamingServer[Reply]) error
+	exchangeHellos(requestsAndReplies) error
+}
+
+// serviceDescs are the services by the harness's name for them.
+var serviceDescs = map[string]*grpc.ServiceDesc{
+	"unary": {
+		ServiceName: "bench.Unary", HandlerType: (*greeter)(nil),
+		Methods: []grpc.MethodDesc{{MethodName: "SayHello", Handler: handleUnary}},
+	},
+	"streaming": {
+		ServiceName: "bench.Streaming", HandlerType: (*greeter)(nil),
+		Streams: []grpc.StreamDesc{{StreamName: "SayHello", Handler: handleStreaming, ServerStreams: true}},
+	},
+	"pingpong": {
+		ServiceName: "bench.PingPong", HandlerType: (*greeter)(nil),
+		Streams: []grpc.StreamDesc{{
+			StreamName: "SayHello", Handler: handlePingPong, ServerStreams: true, ClientStreams: true,
+		}},
+	},
+}
+
+func handleUnary(
+	server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
+) (any, error) {
+	request := new(Request)
+	if err := decode(request); err != nil {
+		return nil, err
+	}
+	if intercept == nil {
+		return server.(greeter).sayHello(ctx, request)
+	}
+	handler := func(ctx context.Context, request any) (any, error) {
+		return server.(greeter).sayHello(ctx, request.(*Request))
+	}
+	return intercept(ctx, request, &grpc.UnaryServerInfo{Server: server, FullMethod: unaryPath}, handler)
+}
+
+func handleStreaming(server any, stream grpc.ServerStream) error {
+	request := new(Request)
+	if err := stream.RecvMsg(request); err != nil {
+		return err
+	}
+	return server.(greeter).sayHelloOften(request, &grpc.GenericServerStream[Request, Reply]{ServerStream: stream})
+}
+
+func handlePingPong(server any, stream grpc.ServerStream) error {
+	return server.(greeter).exchangeHellos(&grpc.GenericServerStream[Request, Reply]{ServerStream: stream})
+}
+
+// A stub calls a method of bench.proto.
+
+func sayHello(ctx context.Context, channel *grpc.ClientConn, request *Request) (*Reply, error) {
+	reply := new(Reply)
+	err := channel.Invoke(ctx, unaryPath, request, reply, grpc.StaticMethod())
+	return reply, err
+}
+
+func sayHelloOften(
+	ctx context.Context, channel *grpc.ClientConn, request *Request,
+) (grpc.ServerStreamingClient[Reply], error) {
+	raw, err := channel.NewStream(ctx, &serviceDescs["streaming"].Streams[0], streamingPath, grpc.StaticMethod())
+	if err != nil {
+		return nil, err
+	}
+	stream := &grpc.GenericClientStream[Request, Reply]{ClientStream: raw}
+	if err := stream.SendMsg(request); err != nil {
+		return nil, err
+	}
+	return stream, stream.CloseSend()
+}
+
+func exchangeHellos(
+	ctx context.Context, channel *grpc.ClientConn,
+) (grpc.BidiStreamingClient[Request, Reply], error) {
+	raw, err := channel.NewStream(ctx, &serviceDescs["pingpong"].Streams[0], pingpongPath, grpc.StaticMethod())
+	if err != nil {
+		return nil, err
+	}
+	return &grpc.GenericClientStream[Request, Reply]{ClientStream: raw}, nil
+}

@@ -1,0 +1,39 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//! The messages of bench.proto, as prost would generate them.
+
+pub const GREETING: &str = "Hello, you!";
+pub const REPLIES: usize = 1000; // of a streaming call
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Request {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(int32, tag = "2")]
+    pub sleep_millisecond: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Reply {
+    #[prost(string, tag = "1")]
+    pub message: String,
+}
+
+impl Request {
+    /// What every load sends.
+    pub fn you() -> Self {
+        Self {
+            name: "you".into(),
+            sleep_millisecond: 0,
+        }
+    }
+}
+
+impl Reply {
+    pub fn to(request: &Request) -> Self {
+        Self {
+            message: format!("Hello, {}!", request.name),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::services::{Greeter, pingpong, streaming, unary};
+use crate::{Failure, VERSIONS};
+
+/// Prints its port, serves until SIGTERM, prints that nothing is left.
+pub async fn serve(service: &str) -> Result<(), Failure> {
+    let mut stop = signal(SignalKind::terminate())?;
+    let mut builder = Server::builder();
+    let router = match service {
+        "unary" => builder.add_service(unary::unary_server::UnaryServer::new(Greeter)),
+        "streaming" => {
+            builder.add_service(streaming::streaming_server::StreamingServer::new(Greeter))
+        }
+        "pingpong" => builder.add_service(pingpong::ping_pong_server::PingPongServer::new(Greeter)),
+        other => return Err(format!("no service {other:?}").into()),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    println!(r#"{{"port": {port}, "versions": {VERSIONS}}}"#);
+    // Ends at once, so that a client that stays does not keep it up.
+    tokio::select! {
+        served = router.serve_with_incoming(incoming) => served?,
+        _ = stop.recv() => {}
+    }
+    println!("{{}}");
+    Ok(())
+}

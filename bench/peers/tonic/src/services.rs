@@ -1,0 +1,68 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//! The generated code, and the server's three services.
+
+use std::pin::Pin;
+
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::messages::{self, REPLIES, Reply};
+
+pub mod unary {
+    include!(concat!(env!("OUT_DIR"), "/bench.Unary.rs"));
+}
+pub mod streaming {
+    include!(concat!(env!("OUT_DIR"), "/bench.Streaming.rs"));
+}
+pub mod pingpong {
+    include!(concat!(env!("OUT_DIR"), "/bench.PingPong.rs"));
+}
+
+type Replies = Pin<Box<dyn Stream<Item = Result<Reply, Status>> + Send>>;
+
+pub struct Greeter;
+
+#[tonic::async_trait]
+impl unary::unary_server::Unary for Greeter {
+    async fn say_hello(
+        &self,
+        request: Request<messages::Request>,
+    ) -> Result<Response<Reply>, Status> {
+        let request = request.into_inner();
+        if request.sleep_millisecond != 0 {
+            return Err(Status::unimplemented("this peer does not sleep"));
+        }
+        Ok(Response::new(Reply::to(&request)))
+    }
+}
+
+#[tonic::async_trait]
+impl streaming::streaming_server::Streaming for Greeter {
+    type SayHelloStream = Replies;
+
+    async fn say_hello(
+        &self,
+        request: Request<messages::Request>,
+    ) -> Result<Response<Replies>, Status> {
+        let request = request.into_inner();
+        let replies = (0..REPLIES).map(move |_| Ok(Reply::to(&request)));
+        Ok(Response::new(Box::pin(tokio_stream::iter(replies))))
+    }
+}
+
+#[tonic::async_trait]
+impl pingpong::ping_pong_server::PingPong for Greeter {
+    type SayHelloStream = Replies;
+
+    async fn say_hello(
+        &self,
+        requests: Request<Streaming<messages::Request>>,
+    ) -> Result<Response<Replies>, Status> {
+        let replies = requests
+            .into_inner()
+            .map(|request| request.map(|request| Reply::to(&request)));
+        Ok(Response::new(Box::pin(replies)))
+    }
+}

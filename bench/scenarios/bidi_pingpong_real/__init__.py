@@ -1,0 +1,15 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many messages a server answers, one by one, in 100 long streams of a real client."""
+
+from harness.real import real_client_load
+from harness.scenario import METRICS, SERVER_PEERS, Scenario
+
+SCENARIO = Scenario(
+    name="bidi_pingpong_real",
+    title="Bidirectional ping-pong: server, real client",
+    peers=SERVER_PEERS,
+    metrics=METRICS,
+    measure=real_client_load("pingpong", concurrency=100),
+    real=True,
+)

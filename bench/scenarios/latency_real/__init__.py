@@ -1,0 +1,15 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How long one call at a time of a real client takes."""
+
+from harness.real import LATENCY_METRICS, real_client_load
+from harness.scenario import SERVER_PEERS, Scenario
+
+SCENARIO = Scenario(
+    name="latency_real",
+    title="Latency of a unary call, one at a time: server, real client",
+    peers=SERVER_PEERS,
+    metrics=LATENCY_METRICS,
+    measure=real_client_load("latency", concurrency=1),
+    real=True,
+)

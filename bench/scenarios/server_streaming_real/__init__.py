@@ -1,0 +1,15 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many messages a server sends in streams of 1,000 small replies to a real client."""
+
+from harness.real import real_client_load
+from harness.scenario import METRICS, SERVER_PEERS, Scenario
+
+SCENARIO = Scenario(
+    name="server_streaming_real",
+    title="Server streaming: server, real client",
+    peers=SERVER_PEERS,
+    metrics=METRICS,
+    measure=real_client_load("streaming", concurrency=10),
+    real=True,
+)
