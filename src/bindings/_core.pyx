@@ -15,7 +15,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction
 from weakref import WeakKeyDictionary, ref
 
 cimport cython
-from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent
+from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent, PyContext_New
 from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetString
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
@@ -232,7 +232,7 @@ cdef class Loop:
 
     cdef shared_ptr[CLoopContext] _context
     cdef object _event_loop  # weak
-    # The context of deliveries. User code runs in one of its own.
+    # The context of deliveries, an empty one. User code runs in those of its own.
     cdef object _variables
     # The CallCredentials made for this loop, by the objects they were made from.
     cdef readonly object call_credentials
@@ -252,7 +252,7 @@ cdef class Loop:
         self._context = context.value()
         self._context.get().set_loop(<PyObject*>self)
         self._event_loop = ref(event_loop)
-        self._variables = PyContext_CopyCurrent()
+        self._variables = PyContext_New()
         self.call_credentials = WeakKeyDictionary()
 
     def __dealloc__(self):

@@ -59,7 +59,7 @@ std::shared_ptr<Channel> Channel::New(std::shared_ptr<LoopContext> context,
   return std::shared_ptr<Channel>(
       new Channel(std::move(context), channel), [](Channel* self) {
         const std::shared_ptr<LoopContext> loop = self->context_;
-        loop->RunInLoop([self] { delete self; });
+        loop->RunFromPython([self] { delete self; });
       });
 }
 

@@ -212,7 +212,7 @@ void ClientCall::ReleaseCore() {
 
 void ClientCall::Abandon() {
   set_owner(nullptr);
-  context_->RunInLoop([this, keep_alive = context_] {
+  context_->RunFromPython([this, keep_alive = context_] {
     // What was written may have been all that the program wanted.
     if (!done_ && arguments_.request_streaming && !context_->is_closed()) {
       context_->StartNow();

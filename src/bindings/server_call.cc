@@ -123,7 +123,7 @@ void ServerCall::Cancel(grpc_status_code code, const char* details) {
 
 void ServerCall::Abandon() {
   set_owner(nullptr);
-  context_->RunInLoop([this, keep_alive = context_] {
+  context_->RunFromPython([this, keep_alive = context_] {
     if (!reply_requested_ && !closed_) {
       Cancel(GRPC_STATUS_INTERNAL,
              "The handler ended without answering the call.");
