@@ -18,6 +18,9 @@ LIMIT = "grpc.max_send_message_length"
 
 
 class Index:
+    def __repr__(self) -> str:
+        return "Index"
+
     def __index__(self) -> int:
         return 4
 
