@@ -82,7 +82,7 @@ class Channel(grpc.aio.Channel):
         if isinstance(target, bytes):
             target = target.decode()
         options = tuple(options or ())
-        self._arguments = (target, options, credentials, compression)
+        self._stock_arguments = (target, options, credentials, compression) if self._make_stock else ()
         self._target = target
         self._is_secure = credentials is not None
         self._make_credentials = channel_factory(credentials)
@@ -101,7 +101,8 @@ class Channel(grpc.aio.Channel):
         self._stock: Any = None
         self._last_state = grpc.ChannelConnectivity.IDLE
         self._closed = False
-        self._view: ChannelView | None = None
+        # Where grpc.aio has its Cython object.
+        self._channel = ChannelView(self)
         self._event_loop: asyncio.AbstractEventLoop | None = None
         event_loop = current_loop()
         if event_loop is None:
@@ -117,12 +118,6 @@ class Channel(grpc.aio.Channel):
         """The channel's event loop, under grpc.aio's name; None as long as it has none."""
         loop: asyncio.AbstractEventLoop | None = self._event_loop
         return loop if self._stock is None else self._stock._loop
-
-    @property
-    def _channel(self) -> ChannelView:
-        if self._view is None:
-            self._view = ChannelView(self)
-        return self._view
 
     def _bound(self) -> _core.Channel | None:
         """Core's channel on the running loop; None if grpc.aio's own stands in, in _stock.
@@ -187,7 +182,7 @@ class Channel(grpc.aio.Channel):
             return
         if self._make_stock is None:
             raise unsupported(event_loop)
-        stock = self._make_stock(event_loop, *self._arguments, None)
+        stock = self._make_stock(event_loop, *self._stock_arguments, None)
         stock._unary_unary_interceptors = self._unary_unary_interceptors
         stock._unary_stream_interceptors = self._unary_stream_interceptors
         stock._stream_unary_interceptors = self._stream_unary_interceptors

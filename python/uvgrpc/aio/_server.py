@@ -87,7 +87,8 @@ class Server(grpc.aio.Server):
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         _add_generic(self._generic_handlers, generic_handlers or ())
-        self._view: ServerView | None = None
+        # Where grpc.aio has its Cython object.
+        self._server = ServerView(self)
         self._stopping: Stopping | None = None
         # Set when the server has stopped, whoever waits for that.
         self._stopped = asyncio.Event()
@@ -107,12 +108,6 @@ class Server(grpc.aio.Server):
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         """The server's event loop, under grpc.aio's name; None as long as it has none."""
         return self._event_loop
-
-    @property
-    def _server(self) -> ServerView:
-        if self._view is None:
-            self._view = ServerView(self)
-        return self._view
 
     def _is_running(self) -> bool:
         if self._stock is not None:
@@ -363,6 +358,8 @@ def _bind(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
         # It may be tried again, perhaps elsewhere.
         server._core = server._stock = server._event_loop = None
         raise
+    else:
+        reserved.ports.clear()
     finally:
         reserved.release()
 
