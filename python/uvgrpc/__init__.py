@@ -13,7 +13,7 @@
 """
 
 from uvgrpc import _recorder
-from uvgrpc._install import install, is_installed, uninstall
+from uvgrpc._install import install, is_active, is_installed, uninstall
 from uvgrpc._loop import LoopStats, UnsupportedLoopError, loop_stats
 from uvgrpc._version import __version__
 
@@ -24,6 +24,7 @@ __all__ = (
     "UnsupportedLoopError",
     "__version__",
     "install",
+    "is_active",
     "is_installed",
     "loop_stats",
     "uninstall",

@@ -15,13 +15,19 @@ from __future__ import annotations
 import abc
 import asyncio
 import functools
+import gc
 import importlib
 import threading
-import warnings
+from collections.abc import Callable
 from typing import Any
 
-from uvgrpc import _introspection, _loop, _observability
+from uvgrpc import _core, _introspection, _loop, _observability
+from uvgrpc._warn import warn
+from uvgrpc.aio._blocking import BlockingServicerContext
 from uvgrpc.aio._channel import Channel
+from uvgrpc.aio._intercepted_call import InterceptedCall
+from uvgrpc.aio._local_call import LocalCall, StreamStreamAnswer, UnaryStreamAnswer
+from uvgrpc.aio._multi_callable import MultiCallable
 from uvgrpc.aio._server import Server
 
 # Any: what is private to grpcio has no types.
@@ -33,6 +39,17 @@ _lifecycle_modules: Any = (
     importlib.import_module("grpc.experimental.aio"),
 )
 _lifecycle_names = ("init_grpc_aio", "shutdown_grpc_aio")
+
+# Besides channels, servers and multi-callables, which may have grpc.aio's own inside.
+_OWN_TYPES = (
+    _core.ClientCall,
+    InterceptedCall,
+    LocalCall,
+    UnaryStreamAnswer,
+    StreamStreamAnswer,
+    _core.ServicerContext,
+    BlockingServicerContext,
+)
 
 _lock = threading.Lock()
 
@@ -48,25 +65,43 @@ class _State:
     lifecycle: tuple[Any, ...] = ()
 
 
-def _use_uvgrpc() -> bool:
-    """Whether an object made now, in this thread, belongs to uvgrpc.
+def _belongs_to_stock() -> bool:
+    """Whether an object made now, in this thread, is grpc.aio's own.
+
+    What is made before a loop runs, and where none is waiting to be run, is uvgrpc's for
+    the time being: it chooses when it is first used.
+    """
+    event_loop = _loop.current_loop()
+    if event_loop is None or _loop.is_supported(event_loop):
+        return False
+    if _State.strict and not event_loop.is_running():
+        return False  # that may not be the loop which runs in the end
+    _refuse_or_warn(event_loop)
+    return True
+
+
+def _refuse_or_warn(event_loop: asyncio.AbstractEventLoop) -> None:
+    """What is to happen before grpc.aio is used as it is on a loop that is not uvloop's.
 
     Raises:
-      UnsupportedLoopError: a loop of another kind is running and install() was strict.
+      UnsupportedLoopError: install() was strict.
     """
-    try:
-        event_loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return True
-    if _loop.is_supported(event_loop):
-        return True
     error = _loop.unsupported(event_loop)
     if _State.strict:
         raise error
     if not _State.warned:
         _State.warned = True
-        warnings.warn(f"{error}. grpc.aio is used there unchanged.", RuntimeWarning, stacklevel=4)
-    return False
+        warn(f"{error}. grpc.aio is used there unchanged.")
+
+
+def _stock_maker(stock: Any) -> Callable[..., Any]:
+    """What an object of uvgrpc's makes grpc.aio's own with, for a loop that is not uvloop's."""
+
+    def make(event_loop: asyncio.AbstractEventLoop, *arguments: Any) -> Any:
+        _refuse_or_warn(event_loop)
+        return stock(*arguments)
+
+    return make
 
 
 class _Chooser(abc.ABCMeta):
@@ -76,12 +111,20 @@ class _Chooser(abc.ABCMeta):
     """
 
     _ours: type
-    _stock: type
+    _stock_type: type
+    _make_stock: Callable[..., Any]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if "_ours" not in cls.__dict__:  # a subclass that the program made
+        # A subclass that the program made is uvgrpc's, with grpc.aio's own inside if need be.
+        if "_ours" not in cls.__dict__:
             return super().__call__(*args, **kwargs)
-        return (cls._ours if _use_uvgrpc() else cls._stock)(*args, **kwargs)
+        if _belongs_to_stock():
+            return cls._stock_type(*args, **kwargs)
+        kind: Any = cls._ours
+        ours = kind.__new__(kind)
+        ours._make_stock = cls._make_stock
+        ours.__init__(*args, **kwargs)
+        return ours
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if "_ours" not in cls.__dict__:
@@ -96,11 +139,17 @@ class _Chooser(abc.ABCMeta):
     def _covers(cls, subclass: type) -> bool:
         # Not issubclass: an abstract class asks its subclasses, of which this is one.
         bases = subclass.__mro__
-        return cls._ours in bases or cls._stock in bases
+        return cls._ours in bases or cls._stock_type in bases
 
 
 def _chooser(ours: type, stock: type) -> Any:
-    return _Chooser(stock.__name__, (ours,), {"_ours": ours, "_stock": stock, "__doc__": stock.__doc__})
+    members = {
+        "_ours": ours,
+        "_stock_type": stock,
+        "_make_stock": staticmethod(_stock_maker(stock)),
+        "__doc__": stock.__doc__,
+    }
+    return _Chooser(stock.__name__, (ours,), members)
 
 
 def _lifecycle(stock: Any) -> Any:
@@ -119,7 +168,8 @@ def install(*, strict: bool = False) -> None:
     """Makes grpc.aio run on uvgrpc wherever uvloop's loop runs.
 
     Channels and servers made from here on are uvgrpc's; those made before stay what
-    they are. May be called before a loop runs, and again to change `strict`.
+    they are, and if there are any on uvloop's loop, a RuntimeWarning says so. May be
+    called before a loop runs, and again to change `strict`.
 
     Args:
       strict: on a loop that is not uvloop's, raise UnsupportedLoopError instead of
@@ -150,7 +200,31 @@ def install(*, strict: bool = False) -> None:
                 setattr(module, name, _lifecycle(function))
         _introspection.patch()
         _State.installed = True
+        too_early = _made_too_early()
         _observability.patch()  # may warn
+    if too_early:
+        warn(
+            f"uvgrpc.install() came after {' and '.join(too_early)} of grpc.aio's own: they stay that, "
+            "with a polling thread beside the loop. Install before they are made"
+        )
+
+
+def _made_too_early() -> list[str]:
+    """What there is of grpc.aio's own channels and servers on uvloop's loops."""
+    # While there is one, grpc.aio has a thread that polls. Without it there is no need to
+    # look through all objects of the process.
+    targets = (getattr(thread, "_target", None) for thread in threading.enumerate())
+    if not any(getattr(target, "__name__", "") == "_poll_wrapper" for target in targets):
+        return []
+    # Every object refers to its type.
+    kinds = (_State.channel_type, _State.server_type)
+    found = [one for one in gc.get_referrers(*kinds) if type(one) in kinds]
+    counts = [
+        sum(type(one) is kind and _loop.is_supported(one.__dict__.get("_loop")) for one in found)
+        for kind in kinds
+    ]
+    names = ("channel", "server")
+    return [f"{count} {name}{'s' * (count > 1)}" for count, name in zip(counts, names, strict=True) if count]
 
 
 def uninstall() -> None:
@@ -172,3 +246,24 @@ def uninstall() -> None:
 def is_installed() -> bool:
     """Whether install() is in force."""
     return _State.installed
+
+
+def is_active(target: object) -> bool:
+    """Whether an object is uvgrpc's, and so works without grpc.aio's polling thread.
+
+    Args:
+      target: a channel, a server, a multi-callable (what a stub's methods are), a call, or
+        the context of an RPC that is served.
+
+    Returns:
+      False for objects of grpc.aio's own, and for anything else. What was made before a loop
+      runs is uvgrpc's, until it is used on a loop of another kind.
+    """
+    if isinstance(target, MultiCallable):
+        target = target._channel
+    # Not isinstance: after install() that is true of grpc.aio's own, too.
+    bases = type(target).__mro__
+    if Channel in bases or Server in bases:
+        stock: Any = target
+        return stock._stock is None
+    return isinstance(target, _OWN_TYPES)

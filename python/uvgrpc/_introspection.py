@@ -5,22 +5,21 @@
 Those packages ask functions of grpcio's Cython module, which know of grpcio's core
 only. patch() puts functions in their place that ask uvgrpc's core too.
 
-Each core counts its ids from 1. Those of uvgrpc's are shown OURS higher, wherever one
-occurs, so that an id tells whom to ask, and a list goes on with uvgrpc's objects where
-grpcio's end.
+Each core counts its ids from 1. Shown are even numbers for uvgrpc's and odd ones for
+grpcio's, wherever an id occurs: so an id tells whom to ask, stays what it is, and is as
+small as it can be. A list has both in the order of the numbers, as its pages demand: each
+goes on where the one before it ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 from uvgrpc import _core
-
-# What ids of uvgrpc's core are shown higher by; no core gets there by counting.
-OURS = 2**40
 
 # Every field of channelz's messages that holds an id.
 _ID_FIELDS = frozenset(("channelId", "subchannelId", "serverId", "socketId"))
@@ -31,31 +30,66 @@ _cygrpc: Any = importlib.import_module("grpc._cython.cygrpc")
 Query = Callable[..., bytes]
 
 
-def _shown(value: Any) -> Any:
-    """A value of uvgrpc's JSON with its ids as they are shown."""
-    if isinstance(value, list):
-        return [_shown(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: str(int(item) + OURS) if key in _ID_FIELDS else _shown(item) for key, item in value.items()
-        }
-    return value
+class _Numbers:
+    """Ids of one core, as it counts them and as they are shown.
+
+    Args:
+      offset: 0 for uvgrpc's core, 1 for grpcio's.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def own(self, shown: int) -> int:
+        """Whose number `shown` is; for one of the other core's, the next that is larger."""
+        return max(shown + self._offset + 1, 0) // 2
+
+    def shown(self, value: Any) -> Any:
+        """A value of the core's JSON with its ids as they are shown."""
+        if isinstance(value, list):
+            return [self.shown(item) for item in value]
+        if isinstance(value, dict):
+            return {
+                key: str(2 * int(item) - self._offset) if key in _ID_FIELDS else self.shown(item)
+                for key, item in value.items()
+            }
+        return value
+
+    def answer(self, core: bytes) -> bytes:
+        """The core's answer as it is shown."""
+        return json.dumps(self.shown(json.loads(core))).encode()
+
+
+_OURS = _Numbers(0)
+_STOCKS = _Numbers(1)
+
+
+def _is_ours(shown: int) -> bool:
+    return shown % 2 == 0
 
 
 def _lister(stock: Query, ours: Callable[[int], bytes], field: str) -> Query:
     """A query for the objects, in the list `field`, from an id on."""
 
+    def number(item: Any) -> int:
+        return int(item["ref"][f"{field}Id"])
+
     def listed(start_id: int) -> bytes:
         found: list[Any] = []
-        if start_id < OURS:
-            answer = stock(start_id)
-            page = json.loads(answer)
-            if not page.get("end"):
-                return answer
-            found = page.get(field, [])
-        page = json.loads(ours(max(start_id - OURS, 0)))
-        page[field] = found + _shown(page.get(field, []))
-        return json.dumps(page).encode()
+        # The largest number up to which both lists are known.
+        limit: int | None = None
+        for numbers, query in ((_STOCKS, stock), (_OURS, ours)):
+            page = numbers.shown(json.loads(query(numbers.own(start_id))))
+            items = page.get(field, [])
+            found += items
+            if items and not page.get("end"):
+                last = number(items[-1])
+                limit = last if limit is None else min(limit, last)
+        known = [item for item in found if limit is None or number(item) <= limit]
+        answer: dict[str, Any] = {field: sorted(known, key=number)}
+        if limit is None:
+            answer["end"] = True
+        return json.dumps(answer).encode()
 
     return listed
 
@@ -67,29 +101,38 @@ def _getter(stock: Query, ours: Callable[[int], bytes | None], kind: str) -> Que
     """
 
     def got(object_id: int) -> bytes:
-        if object_id < OURS:
-            return stock(object_id)
-        answer = ours(object_id - OURS)
+        answer = None
+        if _is_ours(object_id):
+            answer = ours(_OURS.own(object_id))
+        else:
+            # For an error that names the id as it was asked for.
+            with contextlib.suppress(ValueError):
+                return _STOCKS.answer(stock(_STOCKS.own(object_id)))
         if answer is None:
             raise ValueError(f"Failed to get the {kind}, please ensure your {kind}_id=={object_id} is valid")
-        return json.dumps(_shown(json.loads(answer))).encode()
+        return _OURS.answer(answer)
 
     return got
 
 
 def _server_sockets(stock: Query) -> Query:
     def sockets(server_id: int, start_socket_id: int, max_results: int) -> bytes:
-        if server_id < OURS:
-            return stock(server_id, start_socket_id, max_results)
-        answer = _core.channelz_get_server_sockets(
-            server_id - OURS, max(start_socket_id - OURS, 0), max_results
-        )
+        answer = None
+        if _is_ours(server_id):
+            answer = _core.channelz_get_server_sockets(
+                _OURS.own(server_id), _OURS.own(start_socket_id), max_results
+            )
+        else:
+            with contextlib.suppress(ValueError):
+                return _STOCKS.answer(
+                    stock(_STOCKS.own(server_id), _STOCKS.own(start_socket_id), max_results)
+                )
         if answer is None:
             raise ValueError(
                 f"Failed to get server sockets, please ensure your server_id=={server_id} and "
                 f"start_socket_id=={start_socket_id} and max_results=={max_results} is valid"
             )
-        return json.dumps(_shown(json.loads(answer))).encode()
+        return _OURS.answer(answer)
 
     return sockets
 

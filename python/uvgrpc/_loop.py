@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def unsupported(event_loop: asyncio.AbstractEventLoop) -> UnsupportedLoopError:
     """The error to raise for a loop of another kind."""
     kind = type(event_loop)
     return UnsupportedLoopError(
-        f"uvgrpc needs uvloop's event loop, but {kind.__module__}.{kind.__qualname__} is running: "
+        f"uvgrpc needs uvloop's event loop, but this one is {kind.__module__}.{kind.__qualname__}: "
         "start the program with uvloop.run(main()) in place of asyncio.run(main())"
     )
 
@@ -81,6 +82,45 @@ def running_loop(what: str) -> asyncio.AbstractEventLoop:
     if not is_supported(event_loop):
         raise unsupported(event_loop)
     return event_loop
+
+
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that objects made now, in this thread, belong to; None when there is none.
+
+    The running loop; or else the one that the thread was given by asyncio.set_event_loop(),
+    where grpc.aio looks, too. It is only looked at: none is made, and nobody is warned.
+    """
+    running = asyncio._get_running_loop()
+    if running is not None:
+        return running
+    found = _given_loop()
+    return None if found is None or found.is_closed() else found
+
+
+def _given_loop() -> asyncio.AbstractEventLoop | None:
+    if sys.version_info >= (3, 14):
+        try:
+            return asyncio.get_event_loop()
+        except RuntimeError:
+            return None
+    # get_event_loop() makes a loop in the main thread; what it would give is kept here by
+    # the policies of asyncio, of uvloop, and those that programs derive from them.
+    local = getattr(asyncio.get_event_loop_policy(), "_local", None)
+    found: asyncio.AbstractEventLoop | None = getattr(local, "_loop", None)
+    return found
+
+
+def runs_elsewhere(event_loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether another thread runs `event_loop` at this moment."""
+    return asyncio._get_running_loop() is not event_loop and event_loop.is_running()
+
+
+def wrong_thread(what: str) -> RuntimeError:
+    """The error to raise when `what` is used outside the thread that runs its loop."""
+    return RuntimeError(
+        f"{what} belongs to another event loop, which another thread runs: use it there, by way of "
+        "asyncio.run_coroutine_threadsafe(coroutine, loop) or loop.call_soon_threadsafe(function)"
+    )
 
 
 def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:

@@ -271,3 +271,24 @@ async def test_the_user_agent_begins_with_what_the_options_say() -> None:
     (agent_seen,) = agents
     assert agent_seen.startswith("first/1 grpc-python-")
     assert agent_seen.endswith("last/2")
+
+
+@arities
+@looped
+async def test_a_method_may_be_bytes(arity: str) -> None:
+    async with wired(echo_of(arity)) as wire:
+        method = getattr(wire.channel, arity)(b"/test.Service/Method")
+        request = b"x" if arity.startswith("unary") else iter([b"x"])
+        assert await result_of(method(request)) == b"x"
+
+
+@looped
+async def test_what_programs_read_of_a_channel_and_a_server_is_there() -> None:
+    loop = asyncio.get_running_loop()
+    async with wired(echo_of("unary_unary")) as wire:
+        assert wire.channel._loop is loop
+        assert wire.channel._channel is wire.channel._channel
+        assert not wire.channel._channel.closed()
+        assert wire.server._loop is loop
+        assert wire.server._server is not None
+    assert wire.channel._channel.closed()

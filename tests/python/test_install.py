@@ -137,10 +137,14 @@ def test_the_classes_accept_objects_of_both_kinds() -> None:
 
 # Uses grpc.aio as it is, which has threads of its own: not in this process.
 _STOCK_OBJECTS = """
+import warnings
+
 async def main():
     before = grpc.aio.insecure_channel("127.0.0.1:1")
     stock = type(before)
-    uvgrpc.install()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it comes too late
+        uvgrpc.install()
     assert isinstance(before, grpc.aio._channel.Channel)
     assert type(grpc.aio.insecure_channel("127.0.0.1:1")) is not stock
     # grpc.aio's own multi-callables check that their channel is one.
@@ -260,11 +264,156 @@ def test_the_api_without_install_refuses_another_loop() -> None:
     _on_asyncio(main())
 
 
-def test_without_a_running_loop_a_server_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="needs a running event loop"):
-        uvgrpc.aio.server()
+def test_without_a_running_loop_there_are_no_counters() -> None:
     with pytest.raises(RuntimeError, match="needs a running event loop"):
         uvgrpc.loop_stats()
+
+
+# ---- too late
+
+
+_TOO_LATE = """
+import warnings
+
+def installed():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        uvgrpc.install()
+    uvgrpc.uninstall()
+    return [[one.category.__name__, str(one.message), one.filename] for one in caught]
+
+async def main():
+    none = installed()
+    channels = [grpc.aio.insecure_channel("127.0.0.1:1") for _ in range(2)]
+    server = grpc.aio.server()
+    some = installed()
+    again = installed()
+    for channel in channels:
+        await channel.close()
+    await server.stop(None)
+    return none, some, again
+
+print(json.dumps(uvloop.run(main())), flush=True)
+os._exit(0)
+"""
+
+
+def test_installing_too_late_is_a_warning() -> None:
+    none, some, again = run_program(_TOO_LATE).result
+    assert none == []
+    ((category, text, filename),) = some
+    assert category == "RuntimeWarning"
+    assert "2 channels and 1 server of grpc.aio's own" in text
+    assert filename == "<string>"
+    assert again == some
+
+
+def test_what_is_on_another_loop_is_not_too_early() -> None:
+    outcome = run_program("""
+async def main():
+    channel = grpc.aio.insecure_channel("127.0.0.1:1")
+    uvgrpc.install()
+    await channel.close()
+    print("true", flush=True)
+    os._exit(0)
+
+asyncio.run(main())
+""")
+    assert (outcome.returncode, outcome.out) == (0, "true\n"), outcome.err
+
+
+# ---- whose an object is
+
+
+class _Passing(grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(details, request)
+
+
+@pytest.mark.usefixtures("installed")
+def test_is_active_knows_uvgrpcs_objects() -> None:
+    async def look(request: bytes, context: Any) -> bytes:
+        assert uvgrpc.is_active(context)
+        return request
+
+    async def main() -> None:
+        server = grpc.aio.server(handlers=[service(Method=look)])
+        assert uvgrpc.is_active(server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        for interceptors in ([], [_Passing()]):
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=interceptors) as channel:
+                method = channel.unary_unary("/test.Service/Method")
+                call = method(b"x")
+                assert all(map(uvgrpc.is_active, (channel, method, call)))
+                assert await call == b"x"
+        await server.stop(None)
+
+    run(main())
+
+
+def test_is_active_knows_grpc_aios_objects() -> None:
+    outcome = run_program("""
+import warnings
+
+async def main():
+    early = [grpc.aio.insecure_channel("127.0.0.1:1"), grpc.aio.server()]
+    early.append(early[0].unary_unary("/a/A"))
+    early.append(early[2](b""))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        uvgrpc.install()
+    print(json.dumps([uvgrpc.is_active(one) for one in (*early, None, "text", grpc.aio, int)]), flush=True)
+    os._exit(0)
+
+uvloop.run(main())
+""")
+    assert outcome.out == f"{[False] * 8}".lower() + "\n", outcome.err
+
+
+# ---- what is private to grpc.aio, but used
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_constructor_of_a_server_calls_nothing_that_a_subclass_overrides() -> None:
+    class Recording(grpc.aio._server.Server):  # type: ignore[misc,valid-type]
+        def __init__(self) -> None:
+            super().__init__(None, [service(Method=echo)], (), (), None, None)
+            self.ready = True
+
+        def __getattribute__(self, name: str) -> Any:
+            if not name.startswith("_"):
+                assert object.__getattribute__(self, "__dict__").get("ready"), name
+            return super().__getattribute__(name)
+
+    async def main() -> None:
+        server = Recording()
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            assert await channel.unary_unary("/test.Service/Method")(b"x") == b"x"
+        await server.stop(None)
+
+    run(main())
+
+
+def test_the_wheel_needs_no_protobuf() -> None:
+    outcome = run_program("""
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        assert not name.startswith("google"), name
+
+sys.meta_path.insert(0, Refuse())
+uvgrpc.install()
+
+async def main():
+    async with calling(echo) as call:
+        assert await call(b"x") == b"x"
+
+uvloop.run(main())
+print(json.dumps([name for name in sys.modules if name.startswith("google")]))
+""")
+    assert outcome.result == []
 
 
 # ---- names

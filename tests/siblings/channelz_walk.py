@@ -13,8 +13,15 @@ from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_channelz.v1 import channelz_pb2 as pb
 from library import STOCK, serving
 
-# Ids of uvgrpc's core are shown from here on.
-OURS = 0 if STOCK else 2**40
+
+def is_ours(number: int) -> bool:
+    """Whether an id is one of uvgrpc's core."""
+    return number % 2 == 0
+
+
+def is_young(number: int) -> bool:
+    """Whether an id is as small as the process is young."""
+    return 0 < number < 10_000 and (STOCK or is_ours(number))
 
 
 @contextlib.asynccontextmanager

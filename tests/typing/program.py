@@ -28,6 +28,7 @@ async def serve() -> int:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     assert_type(port, int)
+    assert_type(uvgrpc.is_active(server), bool)
     await server.start()
     await server.stop(grace=5)
     assert_type(await server.wait_for_termination(timeout=1), bool)

@@ -52,10 +52,10 @@ class Call(_core.ClientCall):
         await self._wait_for_status()
         return self._status_details()
 
-    async def debug_error_string(self) -> str | None:
-        """What core knows of a failure, for people to read."""
+    async def debug_error_string(self) -> str:
+        """What core knows of a failure, for people to read; empty when there is none."""
         await self._wait_for_status()
-        return self._status_debug_string()
+        return self._status_debug_string() or ""
 
     async def _wait_for_status(self) -> None:
         if not self.done():
@@ -67,7 +67,7 @@ class Call(_core.ClientCall):
             grpc.aio.Metadata.from_tuple(self._initial_metadata_pairs()),
             grpc.aio.Metadata.from_tuple(self._trailing_metadata_pairs()),
             details=self._status_details(),
-            debug_error_string=self._status_debug_string(),
+            debug_error_string=self._status_debug_string() or "",
         )
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ class Call(_core.ClientCall):
             f"<{type(self).__name__} of RPC that terminated with:\n"
             f"\tstatus = {status_code(self._status_number())}\n"
             f'\tdetails = "{self._status_details()}"\n'
-            f'\tdebug_error_string = "{self._status_debug_string()}"\n>'
+            f'\tdebug_error_string = "{self._status_debug_string() or ""}"\n>'
         )
 
     __str__ = __repr__

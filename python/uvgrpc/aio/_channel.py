@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +17,15 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._fork import leave_in_child
-from uvgrpc._loop import core_loop, running_loop
+from uvgrpc._loop import (
+    core_loop,
+    current_loop,
+    is_supported,
+    running_loop,
+    runs_elsewhere,
+    unsupported,
+    wrong_thread,
+)
 from uvgrpc._recorder import unwrapped
 from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._intercepted_call import InterceptedCall
@@ -30,8 +40,11 @@ from uvgrpc.aio._multi_callable import (
 )
 from uvgrpc.aio._options import with_compression
 from uvgrpc.aio._status import CONNECTIVITY
+from uvgrpc.aio._views import ChannelView
 
 _USER_AGENT = ("grpc.primary_user_agent", f"grpc-python-uvgrpc/{grpc.__version__}")
+# Seconds that a thread waits for the loop of another one to say how a channel is.
+_PATIENCE = 0.2
 
 
 class Channel(grpc.aio.Channel):
@@ -42,7 +55,7 @@ class Channel(grpc.aio.Channel):
 
     Args:
       target: the server's address, in gRPC's name syntax.
-      options: channel arguments, pairs of a name and an int, str or bytes.
+      options: channel arguments, pairs of a name and a number, str or bytes.
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
       interceptors: client interceptors; the first one is the outermost.
@@ -50,7 +63,13 @@ class Channel(grpc.aio.Channel):
     Raises:
       ValueError: an interceptor implements none of grpc.aio's interfaces, or the
         credentials were made before uvgrpc was imported and cannot be read.
+      TypeError: an option is of no kind that gRPC knows.
+      OverflowError: an option does not fit in 32 bits.
+      UnsupportedLoopError: another loop than uvloop's is running.
     """
+
+    # After install(): makes grpc.aio's own channel, for a loop of another kind.
+    _make_stock: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -62,6 +81,8 @@ class Channel(grpc.aio.Channel):
     ) -> None:
         if isinstance(target, bytes):
             target = target.decode()
+        options = tuple(options or ())
+        self._stock_arguments = (target, options, credentials, compression) if self._make_stock else ()
         self._target = target
         self._is_secure = credentials is not None
         self._make_credentials = channel_factory(credentials)
@@ -76,45 +97,98 @@ class Channel(grpc.aio.Channel):
         # Core does not know of them before their RPC starts.
         self._intercepted_calls: weakref.WeakSet[InterceptedCall] = weakref.WeakSet()
         self._core: _core.Channel | None = None
-        self._event_loop: asyncio.AbstractEventLoop | None = None
+        # grpc.aio's own channel, when the loop is not uvloop's.
+        self._stock: Any = None
+        self._last_state = grpc.ChannelConnectivity.IDLE
         self._closed = False
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        # Where grpc.aio has its Cython object.
+        self._channel = ChannelView(self)
+        self._event_loop: asyncio.AbstractEventLoop | None = None
+        event_loop = current_loop()
+        if event_loop is None:
             return
-        self._bound()
+        if asyncio._get_running_loop() is event_loop:
+            self._bound()
+        elif is_supported(event_loop):
+            # It may still turn out to be another one that runs.
+            self._event_loop = event_loop
 
-    def _bound(self) -> _core.Channel:
-        """Core's channel on the running loop.
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        """The channel's event loop, under grpc.aio's name; None as long as it has none."""
+        loop: asyncio.AbstractEventLoop | None = self._event_loop
+        return loop if self._stock is None else self._stock._loop
+
+    def _bound(self) -> _core.Channel | None:
+        """Core's channel on the running loop; None if grpc.aio's own stands in, in _stock.
 
         Raises:
           UsageError: the channel is closed.
-          RuntimeError: no loop is running, or another one than the channel's, which is
-            still open.
+          RuntimeError: the channel's loop is another one, which is still open, or runs in
+            another thread; or there is none.
+          UnsupportedLoopError: the running loop is not uvloop's.
         """
         # The usual case first: this is on the path of every call.
         core = self._core
+        event_loop = self._event_loop
         if core is not None and not self._closed and not core.is_closed:
             running = asyncio._get_running_loop()
-            if running is self._event_loop or running is None:
+            if running is event_loop:
+                return core
+            assert event_loop is not None
+            if running is None and not event_loop.is_running():
                 return core
         if self._closed:
             raise grpc.aio.UsageError("Channel is closed.")
-        event_loop = running_loop(f"the channel to {self._target}")
-        if core is not None and self._event_loop is not event_loop:
-            assert self._event_loop is not None
-            if not self._event_loop.is_closed():
+        return self._bind(self._loop_to_use())
+
+    def _loop_to_use(self) -> asyncio.AbstractEventLoop:
+        """The running loop, or the one that is to run in this thread.
+
+        Raises: see _bound().
+        """
+        what = f"the channel to {self._target}"
+        own = self._loop
+        running = asyncio._get_running_loop()
+        if own is not None and not own.is_closed() and own is not running:
+            if own.is_running():
+                raise wrong_thread(what)
+            if running is None:
+                return own
+            if self._core is not None or self._stock is not None:
                 raise RuntimeError(
-                    f"the channel to {self._target} belongs to another event loop, which is still open: "
+                    f"{what} belongs to another event loop, which is still open: "
                     "make a channel of its own for each loop"
                 )
+        event_loop = current_loop()
+        # For the error that there is none.
+        return running_loop(what) if event_loop is None else event_loop
+
+    def _bind(self, event_loop: asyncio.AbstractEventLoop) -> _core.Channel | None:
+        if not is_supported(event_loop):
+            self._become_stock(event_loop)
+            return None
         loop = core_loop(event_loop)
         self._core = _core.Channel(
             loop, event_loop, self._target, self._make_credentials(loop), self._options
         )
+        self._stock = None
         self._event_loop = event_loop
         leave_in_child(self)
         return self._core
+
+    def _become_stock(self, event_loop: asyncio.AbstractEventLoop) -> None:
+        if self._stock is not None and self._stock._loop is event_loop:
+            return
+        if self._make_stock is None:
+            raise unsupported(event_loop)
+        stock = self._make_stock(event_loop, *self._stock_arguments, None)
+        stock._unary_unary_interceptors = self._unary_unary_interceptors
+        stock._unary_stream_interceptors = self._unary_stream_interceptors
+        stock._stream_unary_interceptors = self._stream_unary_interceptors
+        stock._stream_stream_interceptors = self._stream_stream_interceptors
+        self._stock = stock
+        self._core = self._event_loop = None
 
     def _leave_parent(self) -> Any:
         """Forgets its connections: this process is the child of a fork()."""
@@ -152,12 +226,19 @@ class Channel(grpc.aio.Channel):
 
         Raises:
           ValueError: `grace` is negative.
+          RuntimeError: the channel's loop runs in another thread.
         """
         if self._closed:
             return
         if grace is not None and grace < 0:
             raise ValueError(f"grace must be non-negative, got {grace}.")
+        own = self._loop
+        if own is not None and runs_elsewhere(own):
+            raise wrong_thread(f"the channel to {self._target}")
         self._closed = True
+        if self._stock is not None:
+            await self._stock.close(grace)
+            return
         core = self._core
         if core is None or core.is_closed:
             return
@@ -169,23 +250,62 @@ class Channel(grpc.aio.Channel):
         core.close()
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
-        """The present state of the connection.
+        """The present state of the connection. May be called on any thread.
+
+        On a thread that does not run the channel's loop it is what the loop answers, or,
+        should that be busy for long, what was seen last.
 
         Args:
           try_to_connect: start to connect if the channel is idle.
+
+        Raises:
+          RuntimeError: it is to connect, and has no loop yet.
         """
         if self._closed:
             return grpc.ChannelConnectivity.SHUTDOWN
-        return CONNECTIVITY[self._bound().check_connectivity(bool(try_to_connect))]
+        own = self._loop
+        if own is not None and runs_elsewhere(own):
+            return self._ask_for_state(own, try_to_connect)
+        if own is None and not try_to_connect and current_loop() is None:
+            return self._last_state
+        core = self._bound()
+        state: grpc.ChannelConnectivity
+        if core is None:
+            state = self._stock.get_state(try_to_connect)
+        else:
+            state = CONNECTIVITY[core.check_connectivity(bool(try_to_connect))]
+        self._last_state = state
+        return state
+
+    def _ask_for_state(
+        self, event_loop: asyncio.AbstractEventLoop, try_to_connect: bool
+    ) -> grpc.ChannelConnectivity:
+        answer: Future[grpc.ChannelConnectivity] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self.get_state(try_to_connect))
+            except Exception as error:
+                answer.set_exception(error)
+
+        # Not for ever: the loop's thread may be waiting for this one. And the loop may
+        # be closed meanwhile.
+        with contextlib.suppress(RuntimeError, TimeoutError):
+            event_loop.call_soon_threadsafe(ask)
+            return answer.result(_PATIENCE)
+        return self._last_state
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Waits until the state is another than `last_observed_state`.
 
         Raises:
           UsageError: the channel is closed.
-          RuntimeError: core gave up watching.
+          RuntimeError: core gave up watching, or the channel's loop runs in another thread.
         """
-        if not await self._bound().watch_connectivity(last_observed_state.value[0]):
+        core = self._bound()
+        if core is None:
+            await self._stock.wait_for_state_change(last_observed_state)
+        elif not await core.watch_connectivity(last_observed_state.value[0]):
             raise RuntimeError("gRPC channel connectivity state watch failed unexpectedly.")
 
     async def channel_ready(self) -> None:
@@ -193,6 +313,7 @@ class Channel(grpc.aio.Channel):
 
         Raises:
           UsageError: the channel is closed, or is meanwhile.
+          RuntimeError: the channel's loop runs in another thread.
         """
         state = self.get_state(try_to_connect=True)
         while state != grpc.ChannelConnectivity.READY:
@@ -201,7 +322,7 @@ class Channel(grpc.aio.Channel):
 
     def unary_unary(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Serializer | None = None,
         response_deserializer: Deserializer | None = None,
         _registered_method: bool | None = False,
@@ -213,7 +334,7 @@ class Channel(grpc.aio.Channel):
 
     def unary_stream(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Serializer | None = None,
         response_deserializer: Deserializer | None = None,
         _registered_method: bool | None = False,
@@ -225,7 +346,7 @@ class Channel(grpc.aio.Channel):
 
     def stream_unary(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Serializer | None = None,
         response_deserializer: Deserializer | None = None,
         _registered_method: bool | None = False,
@@ -237,7 +358,7 @@ class Channel(grpc.aio.Channel):
 
     def stream_stream(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Serializer | None = None,
         response_deserializer: Deserializer | None = None,
         _registered_method: bool | None = False,

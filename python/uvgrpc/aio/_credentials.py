@@ -102,6 +102,11 @@ def _composite(parts: tuple[_recipes.CallRecipe, ...], loop: _core.Loop) -> _cor
     )
 
 
+def check_server_credentials(credentials: grpc.ServerCredentials) -> None:
+    """Raises what server_credentials() would, though there is no loop yet."""
+    _recorder.server_credentials(_recorder.unwrapped(credentials))
+
+
 def server_credentials(credentials: grpc.ServerCredentials, loop: _core.Loop) -> _core.ServerCredentials:
     """Credentials for one port of a server on a loop.
 

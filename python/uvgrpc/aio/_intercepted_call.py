@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import grpc
 import grpc.aio
 
+from uvgrpc._loop import runs_elsewhere, wrong_thread
 from uvgrpc.aio._call import STYLES_MIXED
 from uvgrpc.aio._interceptor import (
     STREAM_STREAM,
@@ -29,7 +30,7 @@ from uvgrpc.aio._interceptor import (
     Kind,
     Starter,
 )
-from uvgrpc.aio._local_call import DoneCallback, LocalCall, run_callbacks
+from uvgrpc.aio._local_call import DoneCallback, DoneCallbacks, LocalCall
 from uvgrpc.aio._request_pipe import RequestPipe
 
 _FINISHED = "RPC already finished."
@@ -60,7 +61,7 @@ class InterceptedCall(grpc.aio.Call):
         event_loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._loop = event_loop
-        self._callbacks: list[DoneCallback] = []
+        self._callbacks = DoneCallbacks()
         self._cancelled = False
         self._watching = False
         # Resolves when _answer() has something to tell.
@@ -77,6 +78,11 @@ class InterceptedCall(grpc.aio.Call):
         else:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self.cancel)
+
+    def _check_thread(self) -> None:
+        """Raises RuntimeError in a thread that does not run the call's loop, while another does."""
+        if runs_elsewhere(self._loop):
+            raise wrong_thread(f"the call {self!r}")
 
     def _answer(self) -> grpc.aio.Call | None:
         """The call that stands for the outcome; None as long as interceptors decide on it."""
@@ -95,6 +101,7 @@ class InterceptedCall(grpc.aio.Call):
 
         Any: grpc.aio's abstract call knows nothing of messages.
         """
+        self._check_thread()
         call = self._answer()
         while call is None:
             await asyncio.shield(self._answered)
@@ -108,6 +115,7 @@ class InterceptedCall(grpc.aio.Call):
           Exception: what an interceptor raised.
           asyncio.CancelledError: the call was cancelled before interceptors returned one.
         """
+        self._check_thread()
         if self._cancelled:
             raise asyncio.CancelledError
         assert self._task is not None
@@ -143,15 +151,21 @@ class InterceptedCall(grpc.aio.Call):
         """Tells everybody that the call is over."""
         if self._pipe is not None:
             self._pipe.finish()
-        callbacks, self._callbacks = self._callbacks, []
-        run_callbacks(callbacks, self)
+        self._callbacks.run(self, self._loop)
 
     def cancel(self) -> bool:
         """Ends the call with CANCELLED, whatever interceptors are at, or do about it.
 
+        May be called on any thread; on another than the loop's it takes effect a little later.
+
         Returns:
           False when it was over already.
         """
+        if runs_elsewhere(self._loop):
+            over = self.done()
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self.cancel)
+            return not over
         call = self._answer()
         if call is not None:
             if self._pipe is not None:
@@ -171,8 +185,7 @@ class InterceptedCall(grpc.aio.Call):
                 self._answered.set_result(None)
             if self._pipe is not None:
                 self._pipe.finish()
-            if self._callbacks:
-                self._loop.call_soon(self._over)
+            self._callbacks.run(self, self._loop)
         return True
 
     def cancelled(self) -> bool:
@@ -191,7 +204,7 @@ class InterceptedCall(grpc.aio.Call):
         if call is not None and call.done():
             callback(self)
             return
-        self._callbacks.append(callback)
+        self._callbacks.add(callback)
         if call is not None:
             self._watch(call)
 
@@ -223,7 +236,7 @@ class InterceptedCall(grpc.aio.Call):
         return result
 
     async def debug_error_string(self) -> str | None:
-        """What core knows of a failure, for people to read."""
+        """What core knows of a failure, for people to read; None if it was not asked."""
         result: str | None = await (await self._wait()).debug_error_string()
         return result
 
@@ -322,6 +335,7 @@ class _StreamRequest(InterceptedCall):
         super().__init__(interceptors, start, details, request, event_loop)
 
     def _writable(self) -> RequestPipe:
+        self._check_thread()
         if self._pipe is None:
             raise grpc.aio.UsageError(STYLES_MIXED)
         return self._pipe

@@ -10,7 +10,9 @@ the interceptors around it, and the program, deal with calls only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+import contextvars
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from typing import Any
 
 import grpc
@@ -18,20 +20,55 @@ import grpc.aio
 
 from uvgrpc.aio._call import STYLES_MIXED
 
+_log = logging.getLogger("uvgrpc")
+
 _CANCELLED_HERE = "Locally cancelled by application!"
 
 DoneCallback = Callable[[Any], None]
 
 
-def run_callbacks(callbacks: Iterable[DoneCallback], call: grpc.aio.Call) -> None:
-    """Calls `callback(call)` for each; one that raises does not keep the others from it."""
-    for callback in callbacks:
-        try:
-            callback(call)
-        except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a done callback of {call!r} raised", "exception": error}
-            )
+class DoneCallbacks:
+    """The done callbacks of a call, each with the context variables it was added in.
+
+    What one raises is told as for asyncio's own callbacks, and keeps no other from running:
+    the loop's exception handler gets it, KeyboardInterrupt and SystemExit end the loop.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[DoneCallback, contextvars.Context]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def add(self, callback: DoneCallback) -> None:
+        """Adds one."""
+        self._entries.append((callback, contextvars.copy_context()))
+
+    def run(self, call: grpc.aio.Call, event_loop: asyncio.AbstractEventLoop | None) -> None:
+        """Calls each with `call`, once.
+
+        Args:
+          event_loop: the call's, if it is known.
+        """
+        entries, self._entries = self._entries, []
+        for callback, context in entries:
+            try:
+                context.run(callback, call)
+            except (KeyboardInterrupt, SystemExit) as error:
+                if event_loop is None or event_loop.is_closed():
+                    raise
+                # From here it would go to whoever ended the call.
+                event_loop.call_soon(_raise, error)
+            except BaseException as error:
+                if event_loop is None:
+                    _log.exception("a done callback of %r raised", call)
+                else:
+                    message = f"a done callback of {call!r} raised"
+                    event_loop.call_exception_handler({"message": message, "exception": error})
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _snapshot(error: BaseException | None) -> grpc.aio.AioRpcError:
@@ -41,7 +78,7 @@ def _snapshot(error: BaseException | None) -> grpc.aio.AioRpcError:
       Exception: `error` itself, if it is not about an RPC: there is no status then.
     """
     if error is None:
-        # None in place of metadata is what grpc.aio gives, too, where no server was asked.
+        # None in place of metadata and texts is what grpc.aio gives, too, where no server was asked.
         return grpc.aio.AioRpcError(grpc.StatusCode.OK, None, None, "", None)
     if isinstance(error, asyncio.CancelledError):
         return grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, None, None, _CANCELLED_HERE, "")
@@ -71,7 +108,7 @@ class LocalCall(grpc.aio.Call):
         self._settled = False
         self._error: BaseException | None = None
         self._waiters: list[asyncio.Future[None]] = []
-        self._callbacks: list[DoneCallback] = []
+        self._callbacks = DoneCallbacks()
 
     @classmethod
     def failed(cls, error: BaseException) -> LocalCall:
@@ -89,8 +126,7 @@ class LocalCall(grpc.aio.Call):
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        callbacks, self._callbacks = self._callbacks, []
-        run_callbacks(callbacks, self)
+        self._callbacks.run(self, asyncio._get_running_loop())
         return True
 
     def raise_for_error(self) -> None:
@@ -124,7 +160,7 @@ class LocalCall(grpc.aio.Call):
         if self._settled:
             callback(self)
         else:
-            self._callbacks.append(callback)
+            self._callbacks.add(callback)
 
     def time_remaining(self) -> float | None:
         return None
@@ -171,20 +207,29 @@ class _UnaryAnswer(LocalCall):
 class _IteratorAnswer(grpc.aio.Call):
     """Responses from an iterator that an interceptor returned; all else from a call.
 
+    An async generator that stands at a `yield` hears nothing of a cancel by itself. One
+    that nobody reads on is closed, so that what it does at its end is done.
+
     Args:
       call: the call that the interceptor got and, as far as one can tell, reads from;
         None if it asked for none.
       responses: what it returned.
     """
 
+    # The task that closes the generator.
+    _closing: asyncio.Task[None] | None = None
+
     def __init__(self, call: grpc.aio.Call | None, responses: AsyncIterable[Any]) -> None:
         self._call = LocalCall() if call is None else call
         self._responses = aiter(responses)
+        self._loop = asyncio.get_running_loop()
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
+        if self._closing is not None:
+            raise asyncio.CancelledError
         try:
             return await anext(self._responses)
         except StopAsyncIteration:
@@ -205,7 +250,16 @@ class _IteratorAnswer(grpc.aio.Call):
         return await anext(self, grpc.aio.EOF)
 
     def cancel(self) -> bool:
-        return self._call.cancel()
+        cancelled = self._call.cancel()
+        if cancelled and not self._loop.is_closed():
+            # Not at once: who reads on has the interceptor learn of it in its own way.
+            self._loop.call_soon(self._close)
+        return cancelled
+
+    def _close(self) -> None:
+        responses = self._responses
+        if isinstance(responses, AsyncGenerator) and not getattr(responses, "ag_running", False):
+            self._closing = self._loop.create_task(_close(responses))
 
     def cancelled(self) -> bool:
         return self._call.cancelled()
@@ -238,6 +292,13 @@ class _IteratorAnswer(grpc.aio.Call):
 
     async def wait_for_connection(self) -> None:
         await self._call.wait_for_connection()
+
+
+async def _close(generator: AsyncGenerator[Any, Any]) -> None:
+    try:
+        await generator.aclose()
+    except Exception:
+        _log.exception("an interceptor's generator raised when its call was cancelled")
 
 
 class _IteratorRequests:

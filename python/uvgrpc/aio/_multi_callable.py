@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import grpc
 import grpc.aio
 
+from uvgrpc import _core
 from uvgrpc.aio import _abstract
 from uvgrpc.aio._call import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
 from uvgrpc.aio._intercepted_call import (
@@ -31,34 +32,41 @@ Deserializer = Callable[[bytes], Any]
 Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
 Requests = AsyncIterable[Any] | Iterable[Any]
 
+# What a multi-callable takes besides the request, in the order that _start() takes it.
+_CALL_PARAMETERS = ("timeout", "metadata", "credentials", "wait_for_ready", "compression")
+
 
 class MultiCallable:
     """A method of a service, on a channel.
 
     Args:
       channel: the channel that calls go to.
-      method: the full path, "/package.Service/Method".
+      method: the full path, "/package.Service/Method"; bytes will do.
       request_serializer: turns a request into bytes; None sends bytes as they are.
       response_deserializer: turns bytes into a response; None gives bytes.
       interceptors: the channel's interceptors of this arity; a list that may grow.
     """
 
     # What is particular to an arity. Any: the call types share no base with all that is used.
+    _arity: ClassVar[str]
     _call_type: ClassVar[Any]
     _intercepted_type: ClassVar[type[InterceptedCall]]
     _request_streaming: ClassVar[bool] = False
     _response_streaming: ClassVar[bool] = False
+    # grpc.aio's own multi-callable, and the channel that it was made for.
+    _stock_channel: Any = None
+    _stock_call: Any = None
 
     def __init__(
         self,
         channel: Channel,
-        method: str,
+        method: str | bytes,
         request_serializer: Serializer | None,
         response_deserializer: Deserializer | None,
         interceptors: list[Any],
     ) -> None:
         self._channel = channel
-        self._method = method.encode()
+        self._method = method.encode() if isinstance(method, str) else method
         self._request_serializer = request_serializer
         self._response_deserializer = response_deserializer
         self._interceptors = interceptors
@@ -79,9 +87,11 @@ class MultiCallable:
 
         Raises: see UnaryUnaryMultiCallable.
         """
-        if self._interceptors:
-            return self._intercept(request, timeout, metadata, credentials, wait_for_ready, compression)
         core = self._channel._bound()
+        if core is None:
+            return self._start_stock(request, timeout, metadata, credentials, wait_for_ready, compression)
+        if self._interceptors:
+            return self._intercept(core, request, timeout, metadata, credentials, wait_for_ready, compression)
         core_credentials = None
         if credentials is not None:
             core_credentials = self._channel._call_credentials(credentials)
@@ -105,8 +115,19 @@ class MultiCallable:
             call._send_from(request)
         return call
 
+    def _start_stock(self, request: Any, *rest: Any) -> Any:
+        """Starts a call of grpc.aio's own: the channel is on another loop than uvloop's."""
+        stock = self._channel._stock
+        if stock is not self._stock_channel:
+            method = self._method.decode()
+            make = getattr(stock, self._arity)
+            self._stock_call = make(method, self._request_serializer, self._response_deserializer)
+            self._stock_channel = stock
+        return self._stock_call(request, **dict(zip(_CALL_PARAMETERS, rest, strict=True)))
+
     def _intercept(
         self,
+        core: _core.Channel,
         request: Any,
         timeout: float | None,
         metadata: Metadata | None,
@@ -115,8 +136,6 @@ class MultiCallable:
         compression: grpc.Compression | None,
     ) -> InterceptedCall:
         """Starts the interceptors, which may start the RPC."""
-        channel = self._channel
-        core = channel._bound()
         # Any: its stubs say that the method is a str; it is bytes.
         details: Any = grpc.aio.ClientCallDetails
         call = self._intercepted_type(
@@ -126,13 +145,13 @@ class MultiCallable:
             request,
             core.event_loop,
         )
-        channel._intercepted_calls.add(call)
+        self._channel._intercepted_calls.add(call)
         return call
 
     def _start_intercepted(self, compression: grpc.Compression | None, details: Any, request: Any) -> Any:
         plain: Any = type(self)(
             self._channel,
-            details.method.decode(),
+            details.method,
             self._request_serializer,
             self._response_deserializer,
             [],
@@ -150,6 +169,7 @@ class MultiCallable:
 class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
     """Calls with one request and one response."""
 
+    _arity = "unary_unary"
     _call_type = UnaryUnaryCall
     _intercepted_type = InterceptedUnaryUnaryCall
 
@@ -190,6 +210,7 @@ class UnaryUnaryMultiCallable(MultiCallable, _abstract.UnaryUnaryMultiCallable):
 class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable):
     """Calls with one request and a stream of responses."""
 
+    _arity = "unary_stream"
     _call_type = UnaryStreamCall
     _intercepted_type = InterceptedUnaryStreamCall
     _response_streaming = True
@@ -214,6 +235,7 @@ class UnaryStreamMultiCallable(MultiCallable, _abstract.UnaryStreamMultiCallable
 class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable):
     """Calls with a stream of requests and one response."""
 
+    _arity = "stream_unary"
     _call_type = StreamUnaryCall
     _intercepted_type = InterceptedStreamUnaryCall
     _request_streaming = True
@@ -241,6 +263,7 @@ class StreamUnaryMultiCallable(MultiCallable, _abstract.StreamUnaryMultiCallable
 class StreamStreamMultiCallable(MultiCallable, _abstract.StreamStreamMultiCallable):
     """Calls with streams both ways."""
 
+    _arity = "stream_stream"
     _call_type = StreamStreamCall
     _intercepted_type = InterceptedStreamStreamCall
     _request_streaming = True

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import numbers
+import operator
 from collections.abc import Iterable
 from typing import Any
 
 import grpc
 
+from uvgrpc._core import SslSessionCache
+from uvgrpc._warn import warn
 from uvgrpc.aio._credentials import session_cache
 
 Options = tuple[tuple[str, Any], ...]
@@ -35,19 +39,66 @@ _ALGORITHM_NAMES = {
 def with_compression(
     options: Iterable[tuple[str, Any]] | None, compression: grpc.Compression | None
 ) -> Options:
-    """`options` and what asks for `compression` on everything that is sent.
+    """`options` as core takes them, and what asks for `compression` on everything that is sent.
+
+    Numbers become integers. What is a pointer into grpcio's core is left out, with a warning
+    that names it.
 
     Raises:
-      ValueError: a cache of TLS sessions was made before uvgrpc was imported.
+      TypeError: a value is of no kind that gRPC knows.
+      ValueError: a number is not a number, or a cache of TLS sessions was made before uvgrpc
+        was imported.
+      OverflowError: a number does not fit in 32 bits.
     """
     result = tuple(
-        (name, session_cache(value) if name in _SESSION_CACHE else value)
+        (name, converted)
         for name, value in options or ()
-        if name not in _TRACER
+        if name not in _TRACER and (converted := _converted(name, value)) is not None
     )
     if compression:
         result += ((_DEFAULT_COMPRESSION, int(compression)),)
     return result
+
+
+def _converted(name: Any, value: Any) -> Any:
+    """A value as core takes it: an int, str, bytes or session cache. None for none."""
+    if not isinstance(name, (str, bytes)):
+        raise TypeError(f"the name of a channel argument must be str or bytes, got {name!r}")
+    if name in _SESSION_CACHE:
+        value = session_cache(value)
+    if isinstance(value, (str, bytes, SslSessionCache)):
+        return value
+    number = _integer(name, value)
+    if number is not None:
+        if not -(2**31) <= number < 2**31:
+            raise OverflowError(f"channel argument {name!r}: {value} does not fit in 32 bits")
+        return number
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if hasattr(value, "__int__"):
+        warn(
+            f"the channel argument {name!r} is left out: a {kind}, which has only __int__, "
+            "is a pointer into grpcio's own core, and uvgrpc has another"
+        )
+        return None
+    raise TypeError(
+        f"channel argument {name!r} must be a number, str or bytes, got {kind}; "
+        "objects that point into grpcio's own core cannot be used here"
+    )
+
+
+def _integer(name: Any, value: Any) -> int | None:
+    """The value of a number, without its fraction; None if it is no number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        pass
+    # Decimal is a number that has no arithmetic with the others, complex one without __int__.
+    if not isinstance(value, numbers.Number) or not hasattr(value, "__int__"):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError) as error:
+        raise type(error)(f"channel argument {name!r}: {error}") from None
 
 
 def without_hide_exceptions(options: Iterable[tuple[str, Any]]) -> tuple[Options, bool]:

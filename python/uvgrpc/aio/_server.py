@@ -5,43 +5,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._fork import leave_in_child
-from uvgrpc._loop import core_loop, running_loop
+from uvgrpc._loop import core_loop, current_loop, is_supported, runs_elsewhere, unsupported, wrong_thread
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
+from uvgrpc.aio._credentials import check_server_credentials
 from uvgrpc.aio._credentials import server_credentials as core_server_credentials
+from uvgrpc.aio._handlers import HandlerFinder, Interception
 from uvgrpc.aio._options import with_compression, without_hide_exceptions
+from uvgrpc.aio._ports import ReservedPorts
+from uvgrpc.aio._stopping import Stopping
+from uvgrpc.aio._views import ServerView
 
 _log = logging.getLogger("uvgrpc")
 
-
-class _CallDetails(NamedTuple):
-    method: str
-    invocation_metadata: Any
-
-
-class HandlerCallDetails(_CallDetails, grpc.HandlerCallDetails):
-    """What a generic handler is asked about: a method's path, and an RPC's metadata."""
+_OF_THE_PARENT = "the server belongs to the process that forked this one: make a server of its own for each"
 
 
 class Server(grpc.aio.Server):
-    """A server on the running event loop.
+    """A server on the event loop of the thread that makes it.
+
+    Where there is none yet, it is start() that decides on the loop. Until then the ports
+    are reserved: their numbers are known, and connections are refused.
 
     Args:
       thread_pool: where handlers that are not async run.
       generic_handlers: handlers that find a method by its name.
       interceptors: server interceptors.
-      options: channel arguments, pairs of a name and an int, str or bytes; and
+      options: channel arguments, pairs of a name and a number, str or bytes; and
         ("uvgrpc.hide_exceptions", True) to tell clients of a handler's exception without
         its type and text.
       maximum_concurrent_rpcs: RPCs beyond are refused with RESOURCE_EXHAUSTED; None
@@ -49,11 +51,16 @@ class Server(grpc.aio.Server):
       compression: how messages are compressed.
 
     Raises:
-      RuntimeError: no event loop is running.
-      UnsupportedLoopError: the loop is not uvloop's.
+      UnsupportedLoopError: another loop than uvloop's is running.
       ValueError: `maximum_concurrent_rpcs` is not positive.
+      TypeError: an option is of no kind that gRPC knows.
+      OverflowError: an option does not fit in 32 bits.
     """
 
+    # After install(): makes grpc.aio's own server, for a loop of another kind.
+    _make_stock: Callable[..., Any] | None = None
+
+    # A subclass may not be ready: nothing here calls a method that it can override.
     def __init__(
         self,
         thread_pool: Executor | None,
@@ -68,28 +75,44 @@ class Server(grpc.aio.Server):
             raise ValueError(f"Interceptor must be ServerInterceptor, the following are invalid: {invalid}")
         if maximum_concurrent_rpcs is not None and maximum_concurrent_rpcs <= 0:
             raise ValueError(f"maximum_concurrent_rpcs must be positive, got {maximum_concurrent_rpcs}")
-        event_loop = running_loop("a server")
-        self._event_loop = event_loop
-        self._is_left = False
-        self._loop = core_loop(event_loop)
+        self._thread_pool = thread_pool
+        self._interceptors = tuple(interceptors or ())
+        self._all_options = tuple(options or ())
+        self._maximum_concurrent_rpcs = maximum_concurrent_rpcs
+        self._compression = compression
+        own_options, self._hides_exceptions = without_hide_exceptions(self._all_options)
+        self._options = with_compression(own_options, compression)
+        # By service, as grpc.aio's own wants them, and by path.
+        self._services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
+        _add_generic(self._generic_handlers, generic_handlers or ())
+        # Where grpc.aio has its Cython object.
+        self._server = ServerView(self)
+        self._stopping: Stopping | None = None
+        # Set when the server has stopped, whoever waits for that.
         self._stopped = asyncio.Event()
-        options, hides_exceptions = without_hide_exceptions(options)
-        find_handler = _HandlerFinder(self._registered, self._generic_handlers)
-        self._core = _core.Server(
-            self._loop,
-            event_loop,
-            with_compression(options, compression),
-            ServicerContext,
-            find_handler,
-            _Interception(tuple(interceptors), find_handler) if interceptors else None,
-            functools.partial(run_blocking, thread_pool),
-            maximum_concurrent_rpcs,
-            hides_exceptions,
-        )
-        self.add_generic_rpc_handlers(generic_handlers or ())
-        leave_in_child(self)
+        self._is_left = False
+        self._ports = ReservedPorts(_reuses_ports(self._options))
+        self._core: _core.Server | None = None
+        # grpc.aio's own server, when the loop is not uvloop's.
+        self._stock: Any = None
+        self._event_loop: asyncio.AbstractEventLoop | None = None
+        event_loop = current_loop()
+        if event_loop is None or runs_elsewhere(event_loop):
+            return
+        if is_supported(event_loop) or event_loop.is_running():
+            _bind(self, event_loop)
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        """The server's event loop, under grpc.aio's name; None as long as it has none."""
+        return self._event_loop
+
+    def _is_running(self) -> bool:
+        if self._stock is not None:
+            return bool(self._stock._server.is_running())
+        return self._core is not None and self._core.is_started and not self._core.is_shutting_down
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that find a method by its name, after those of earlier calls.
@@ -97,10 +120,10 @@ class Server(grpc.aio.Server):
         Raises:
           AttributeError: one of them has no method service().
         """
-        for handler in generic_rpc_handlers:
-            if not callable(getattr(handler, "service", None)):
-                raise AttributeError(f'"{handler}" must conform to grpc.GenericRpcHandler type but does not')
-            self._generic_handlers.append(handler)
+        if self._stock is not None:
+            self._stock.add_generic_rpc_handlers(generic_rpc_handlers)
+        else:
+            _add_generic(self._generic_handlers, generic_rpc_handlers)
 
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
@@ -110,9 +133,13 @@ class Server(grpc.aio.Server):
         Those added before start() are known to core, which then reads their requests by
         itself. Once the server has started none can be added: that is logged.
         """
-        if self._core.is_started:
+        if self._stock is not None:
+            self._stock.add_registered_method_handlers(service_name, method_handlers)
+            return
+        if self._core is not None and self._core.is_started:
             _log.warning("Cannot register method handlers once server has started")
             return
+        self._services.setdefault(service_name, {}).update(method_handlers)
         for name, handler in method_handlers.items():
             self._registered[f"/{service_name}/{name}"] = handler
 
@@ -127,20 +154,10 @@ class Server(grpc.aio.Server):
           The port.
 
         Raises:
-          RuntimeError: the address cannot be bound.
+          RuntimeError: the address cannot be bound; or the server has started, was stopped,
+            is another process's, or runs in another thread.
         """
-        return self._add_port(address, _core.insecure_server_credentials())
-
-    def _add_port(self, address: str, credentials: _core.ServerCredentials) -> int:
-        if isinstance(address, bytes):
-            address = address.decode()
-        port = self._core.add_port(address, credentials)
-        if port == 0:
-            raise RuntimeError(
-                f"Failed to bind to address {address}; "
-                "set GRPC_VERBOSITY=debug environment variable to see detailed error message."
-            )
-        return port
+        return self._add_port(address, None)
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
         """Opens a port with transport security. To be called before start().
@@ -153,10 +170,53 @@ class Server(grpc.aio.Server):
           The port.
 
         Raises:
-          RuntimeError: the address cannot be bound, or not with these credentials.
+          RuntimeError: the address cannot be bound, or not with these credentials; or as of
+            add_insecure_port().
           ValueError: the credentials were made before uvgrpc was imported.
         """
-        return self._add_port(address, core_server_credentials(server_credentials, self._loop))
+        if self._stock is None:
+            check_server_credentials(server_credentials)
+        return self._add_port(address, server_credentials)
+
+    def _add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        if isinstance(address, bytes):
+            address = address.decode()
+        self._check_ports()
+        if self._stock is not None:
+            return _add_stock_port(self._stock, address, credentials)
+        port = 0
+        if self._core is not None:
+            port = self._core.add_port(address, self._core_credentials(credentials))
+        else:
+            with contextlib.suppress(OSError):
+                port = self._ports.add(address, credentials)
+        if port == 0:
+            raise RuntimeError(
+                f"Failed to bind to address {address}; "
+                "set GRPC_VERBOSITY=debug environment variable to see detailed error message."
+            )
+        return port
+
+    def _check_ports(self) -> None:
+        """Raises RuntimeError if no port can be added."""
+        if self._is_left:
+            raise RuntimeError(f"no port can be added: {_OF_THE_PARENT}")
+        event_loop = self._event_loop
+        if event_loop is not None and runs_elsewhere(event_loop):
+            raise wrong_thread("the server")
+        if self._stopping is not None or self._stopped.is_set():
+            raise RuntimeError("no port can be added: the server was stopped")
+        if self._core is not None:
+            if self._core.is_stopped or event_loop is None or event_loop.is_closed():
+                raise RuntimeError("no port can be added: the server's event loop was closed")
+            if self._core.is_started:
+                raise RuntimeError("no port can be added: the server has started")
+
+    def _core_credentials(self, credentials: grpc.ServerCredentials | None) -> _core.ServerCredentials:
+        if credentials is None:
+            return _core.insecure_server_credentials()
+        assert self._event_loop is not None
+        return core_server_credentials(credentials, core_loop(self._event_loop))
 
     def _leave_parent(self) -> Any:
         """It is stopped here: this process is the child of a fork()."""
@@ -164,7 +224,11 @@ class Server(grpc.aio.Server):
         return self._core
 
     def _check_loop(self) -> None:
-        if not self._core.is_stopped and asyncio.get_running_loop() is not self._event_loop:
+        if self._event_loop is None or (self._core is not None and self._core.is_stopped):
+            return
+        if runs_elsewhere(self._event_loop):
+            raise wrong_thread("the server")
+        if asyncio.get_running_loop() is not self._event_loop:
             raise grpc.aio.UsageError(
                 "the server belongs to another event loop: make a server of its own for each loop"
             )
@@ -174,22 +238,35 @@ class Server(grpc.aio.Server):
 
         Raises:
           UsageError: the server was stopped, or it is another loop's or process's.
+          RuntimeError: its loop runs in another thread; or a port that was asked for before
+            there was a loop cannot be bound.
+          UnsupportedLoopError: the loop is not uvloop's.
         """
         if self._is_left:
-            raise grpc.aio.UsageError(
-                "the server belongs to the process that forked this one: make a server of its own for each"
-            )
+            raise grpc.aio.UsageError(_OF_THE_PARENT)
         self._check_loop()
-        if self._core.is_shutting_down:
+        if self._stopping is not None or self._stopped.is_set():
             raise grpc.aio.UsageError("Server not in ready state")
-        if self._core.is_started:
+        if self._event_loop is None:
+            _bind(self, asyncio.get_running_loop())
+        if self._stock is not None:
+            await self._stock.start()
+            return
+        core = self._core
+        assert core is not None
+        if core.is_shutting_down:
+            raise grpc.aio.UsageError("Server not in ready state")
+        if core.is_started:
             return
         for path, handler in self._registered.items():
-            self._core.add_method(_core.Method(path, handler))
-        self._core.start()
+            core.add_method(_core.Method(path, handler))
+        core.start()
 
     async def stop(self, grace: float | None) -> None:
         """Refuses new RPCs at once, and returns when none is left. Idempotent.
+
+        Giving up waiting for it, as a handler does that stops its own server, does not keep
+        the server from stopping.
 
         Args:
           grace: seconds to let RPCs finish before they are aborted; None aborts them at
@@ -197,16 +274,21 @@ class Server(grpc.aio.Server):
 
         Raises:
           UsageError: the server is another loop's.
+          RuntimeError: its loop runs in another thread.
         """
         if self._is_left:
             return
         self._check_loop()
-        finished = self._core.shutdown()
-        if grace is not None and grace > 0:
-            await asyncio.wait([finished], timeout=grace)
-        self._core.cancel_all_calls()
-        await finished
-        self._stopped.set()
+        if self._stock is not None:
+            await self._stock.stop(grace)
+        if self._core is None or self._core.is_stopped:
+            self._ports.release()
+            self._stopped.set()
+            return
+        if self._stopping is None:
+            self._stopping = Stopping(self._core, self._stopped)
+        self._stopping.hurry(grace)
+        await self._stopped.wait()
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         """Waits until the server has stopped.
@@ -219,10 +301,15 @@ class Server(grpc.aio.Server):
 
         Raises:
           UsageError: the server is another loop's.
+          RuntimeError: its loop runs in another thread.
         """
         if self._is_left:
             return False
         self._check_loop()
+        if self._stock is not None:
+            return bool(await self._stock.wait_for_termination(timeout))
+        if self._core is not None and self._core.is_stopped:
+            return False
         if timeout is None:
             await self._stopped.wait()
             return False
@@ -233,49 +320,90 @@ class Server(grpc.aio.Server):
         return False
 
 
-class _HandlerFinder:
-    """Finds the handler of a method that core does not know. Holds no server."""
-
-    def __init__(
-        self,
-        registered: Mapping[str, grpc.RpcMethodHandler[Any, Any]],
-        generic_handlers: Sequence[grpc.GenericRpcHandler],
-    ) -> None:
-        self._registered = registered
-        self._generic_handlers = generic_handlers
-
-    def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return self.find(HandlerCallDetails(path, metadata))
-
-    def find(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler for `details`, which an interceptor may have made."""
-        registered = self._registered.get(details.method)
-        if registered is not None:
-            return registered
-        for generic in self._generic_handlers:
-            handler = generic.service(details)
-            if handler is not None:
-                return handler
-        return None
+# ---- what a subclass cannot override
 
 
-class _Interception:
-    """Asks the interceptors, the first one outermost, and then the handlers."""
+def _add_generic(known: list[grpc.GenericRpcHandler], added: Iterable[grpc.GenericRpcHandler]) -> None:
+    for handler in added:
+        if not callable(getattr(handler, "service", None)):
+            raise AttributeError(f'"{handler}" must conform to grpc.GenericRpcHandler type but does not')
+        known.append(handler)
 
-    def __init__(self, interceptors: tuple[grpc.aio.ServerInterceptor, ...], finder: _HandlerFinder) -> None:
-        self._interceptors = interceptors
-        self._finder = finder
 
-    async def __call__(self, path: str, metadata: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return await self._ask(0, HandlerCallDetails(path, metadata))
+def _reuses_ports(options: Iterable[tuple[Any, Any]]) -> bool:
+    reuses = [value for name, value in options if name in ("grpc.so_reuseport", b"grpc.so_reuseport")]
+    return bool(reuses[-1]) if reuses else True
 
-    async def _ask(
-        self, index: int, details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        if index == len(self._interceptors):
-            return self._finder.find(details)
-        continuation = functools.partial(self._ask, index + 1)
-        return await self._interceptors[index].intercept_service(continuation, details)
+
+def _bind(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
+    """Gives a server its loop, and has the ports bound that it was asked for before.
+
+    Raises:
+      UnsupportedLoopError: the loop is not uvloop's.
+      RuntimeError: a port cannot be bound.
+    """
+    if is_supported(event_loop):
+        _make_core(server, event_loop)
+    elif server._make_stock is not None:
+        _become_stock(server, event_loop)
+    else:
+        raise unsupported(event_loop)
+    server._event_loop = event_loop
+    reserved = server._ports
+    reserved.release_before_binding()
+    try:
+        for port in reserved.ports:
+            server._add_port(port.address, port.credentials)
+    except BaseException:
+        # It may be tried again, perhaps elsewhere.
+        server._core = server._stock = server._event_loop = None
+        raise
+    else:
+        reserved.ports.clear()
+    finally:
+        reserved.release()
+
+
+def _make_core(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
+    find_handler = HandlerFinder(server._registered, server._generic_handlers)
+    interceptors = server._interceptors
+    server._core = _core.Server(
+        core_loop(event_loop),
+        event_loop,
+        server._options,
+        ServicerContext,
+        find_handler,
+        Interception(interceptors, find_handler) if interceptors else None,
+        functools.partial(run_blocking, server._thread_pool),
+        server._maximum_concurrent_rpcs,
+        server._hides_exceptions,
+    )
+    leave_in_child(server)
+
+
+def _become_stock(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
+    assert server._make_stock is not None
+    stock = server._make_stock(
+        event_loop,
+        server._thread_pool,
+        tuple(server._generic_handlers),
+        server._interceptors,
+        server._all_options,
+        server._maximum_concurrent_rpcs,
+        server._compression,
+    )
+    for service_name, handlers in server._services.items():
+        stock.add_registered_method_handlers(service_name, handlers)
+    server._stock = stock
+
+
+def _add_stock_port(stock: Any, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    port: int
+    if credentials is None:
+        port = stock.add_insecure_port(address)
+    else:
+        port = stock.add_secure_port(address, credentials)
+    return port
 
 
 def server(
@@ -286,7 +414,7 @@ def server(
     maximum_concurrent_rpcs: int | None = None,
     compression: grpc.Compression | None = None,
 ) -> Server:
-    """Makes a server on the running event loop. See Server for the arguments."""
+    """Makes a server on the thread's event loop. See Server for the arguments."""
     return Server(
         migration_thread_pool,
         handlers,

@@ -1,0 +1,284 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""stop(): it goes on whoever waits for it; and what comes after it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import time
+from typing import Any
+
+import grpc
+import pytest
+import tls
+from support import aio, echo, in_time, no_residents, run, service, serving, unused_port
+
+pytestmark = pytest.mark.uvgrpc_only
+
+METHOD = "/test.Service/Method"
+QUIT = "/test.Service/Quit"
+
+
+class Slow:
+    """A handler that takes its time, which is to be cut short or not."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.entered = asyncio.Event()
+
+    async def __call__(self, request: bytes, context: Any) -> bytes:
+        self.entered.set()
+        await asyncio.sleep(self.seconds)
+        return request
+
+
+async def _called(channel: Any, slow: Slow) -> Any:
+    call = channel.unary_unary(METHOD)(b"x")
+    await slow.entered.wait()
+    return call
+
+
+@pytest.mark.parametrize("give_up", ["timeout", "cancel", "wait_for"])
+def test_a_stop_that_is_given_up_goes_on(give_up: str) -> None:
+    async def main() -> None:
+        slow = Slow(0.5)
+        async with serving(service(Method=slow)) as running, aio.insecure_channel(running.target) as channel:
+            call = await _called(channel, slow)
+            server = running.server
+            waiting = [asyncio.create_task(server.wait_for_termination()) for _ in range(3)]
+            if give_up == "timeout":
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await server.stop(30)
+            elif give_up == "wait_for":
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(server.stop(30), 0.1)
+            else:
+                stopping = asyncio.create_task(server.stop(30))
+                await asyncio.sleep(0.1)
+                stopping.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await stopping
+            assert not any(one.done() for one in waiting)
+            assert await call == b"x"
+            async with asyncio.timeout(5):
+                assert await asyncio.gather(*waiting) == [False] * 3
+                assert await server.wait_for_termination() is False
+
+    run(main())
+
+
+def test_the_grace_of_a_stop_that_is_given_up_ends_in_time() -> None:
+    async def main() -> None:
+        slow = Slow(3600)
+        async with serving(service(Method=slow)) as running, aio.insecure_channel(running.target) as channel:
+            call = await _called(channel, slow)
+            stopping = asyncio.create_task(running.server.stop(0.3))
+            await asyncio.sleep(0.05)
+            stopping.cancel()
+            started = time.monotonic()
+            assert await call.code() is grpc.StatusCode.UNAVAILABLE
+            await running.server.wait_for_termination()
+            in_time(started, 5)
+
+    run(main())
+
+
+@pytest.mark.parametrize("grace", [None, 0, 0.2, 30])
+def test_a_handler_may_stop_its_own_server(grace: float | None) -> None:
+    """It waits for its own end, which is the end of its patience or of the grace."""
+
+    async def main() -> None:
+        async def stop(request: bytes, context: Any) -> bytes:
+            await asyncio.wait_for(server.stop(grace), 0.5)
+            return b""
+
+        server = aio.server(handlers=[service(Quit=stop, Method=echo)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.unary_unary(QUIT)(b"")
+            async with asyncio.timeout(5):
+                assert await server.wait_for_termination() is False
+                assert await call.code() is not grpc.StatusCode.OK
+        await server.stop(None)
+
+    run(main())
+
+
+def test_a_handler_may_have_its_server_stopped_and_answer() -> None:
+    async def main() -> None:
+        stops = []
+
+        async def stop(request: bytes, context: Any) -> bytes:
+            stops.append(asyncio.create_task(server.stop(30)))
+            await asyncio.sleep(0)
+            return b"bye"
+
+        server = aio.server(handlers=[service(Quit=stop)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            assert await channel.unary_unary(QUIT)(b"") == b"bye"
+            async with asyncio.timeout(5):
+                await server.wait_for_termination()
+                await stops[0]
+
+    run(main())
+
+
+@pytest.mark.parametrize("graces", [(30, None), (30, 0.1), (None, 30), (0.1, 30), (30, 30, 0.1, None)])
+def test_of_several_stops_the_one_that_ends_first_decides(graces: tuple[float | None, ...]) -> None:
+    async def main() -> None:
+        slow = Slow(3600)
+        async with serving(service(Method=slow)) as running, aio.insecure_channel(running.target) as channel:
+            call = await _called(channel, slow)
+            started = time.monotonic()
+            await asyncio.gather(*[running.server.stop(grace) for grace in graces])
+            in_time(started, 5)
+            assert await call.code() is grpc.StatusCode.UNAVAILABLE
+
+    run(main())
+
+
+def test_a_second_stop_waits_as_the_first_does() -> None:
+    async def main() -> None:
+        slow = Slow(0.3)
+        async with serving(service(Method=slow)) as running, aio.insecure_channel(running.target) as channel:
+            call = await _called(channel, slow)
+            first = asyncio.create_task(running.server.stop(30))
+            await asyncio.sleep(0)
+            second = asyncio.create_task(running.server.stop(20))
+            await asyncio.sleep(0.05)
+            first.cancel()
+            await second
+            assert await call == b"x"
+            await running.server.stop(None)
+
+    run(main())
+
+
+def test_a_server_that_nobody_holds_stops_after_its_grace() -> None:
+    async def main() -> None:
+        slow = Slow(3600)
+        server = aio.server(handlers=[service(Method=slow)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = await _called(channel, slow)
+            stopping = asyncio.create_task(server.stop(0.2))
+            await asyncio.sleep(0.05)
+            stopping.cancel()
+            del server, stopping
+            gc.collect()
+            async with asyncio.timeout(5):
+                assert await call.code() is not grpc.StatusCode.OK
+        await no_residents()
+
+    run(main())
+
+
+def test_a_loop_may_be_closed_while_a_server_stops() -> None:
+    async def main() -> None:
+        slow = Slow(3600)
+        server = aio.server(handlers=[service(Method=slow)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        channel = aio.insecure_channel(f"127.0.0.1:{port}")
+        kept.extend((server, channel, await _called(channel, slow)))
+        kept.append(asyncio.create_task(server.stop(3600)))
+        await asyncio.sleep(0.05)
+
+    async def afterwards() -> None:
+        await kept[0].stop(None)
+        assert await kept[0].wait_for_termination() is False
+
+    kept: list[Any] = []
+    run(main(), leaves_open=True)
+    run(afterwards())
+
+
+# ---- ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _add_insecure(server: Any, port: int) -> int:
+    number: int = server.add_insecure_port(f"127.0.0.1:{port}")
+    return number
+
+
+def _add_secure(server: Any, port: int) -> int:
+    number: int = server.add_secure_port(f"127.0.0.1:{port}", tls.server_tls())
+    return number
+
+
+either_kind = pytest.mark.parametrize("add", [_add_insecure, _add_secure])
+
+
+@either_kind
+@pytest.mark.parametrize("started", [False, True])
+def test_a_port_after_stop_is_refused_and_not_bound(add: Any, started: bool) -> None:
+    async def main() -> None:
+        server, port = aio.server(), unused_port()
+        if started:
+            await server.start()
+        await server.stop(None)
+        with pytest.raises(RuntimeError, match="no port can be added: the server was stopped"):
+            add(server, port)
+        assert _is_free(port)
+        kept.append(server)
+
+    kept: list[Any] = []
+    run(main())
+    with pytest.raises(RuntimeError, match="no port can be added"):
+        add(kept[0], 0)
+
+
+@either_kind
+def test_a_port_while_the_server_stops_is_refused(add: Any) -> None:
+    async def main() -> None:
+        slow = Slow(0.2)
+        async with serving(service(Method=slow)) as running, aio.insecure_channel(running.target) as channel:
+            call = await _called(channel, slow)
+            stopping = asyncio.create_task(running.server.stop(30))
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="no port can be added: the server was stopped"):
+                add(running.server, 0)
+            assert await call == b"x"
+            await stopping
+
+    run(main())
+
+
+@either_kind
+def test_a_port_after_start_is_refused(add: Any) -> None:
+    """core would bind it and never accept: clients would wait for their deadline."""
+
+    async def main() -> None:
+        async with serving(service(Method=echo)) as running:
+            with pytest.raises(RuntimeError, match="no port can be added: the server has started"):
+                add(running.server, 0)
+
+    run(main())
+
+
+@either_kind
+@pytest.mark.parametrize("started", [False, True])
+def test_a_port_after_the_loops_end_is_refused(add: Any, started: bool) -> None:
+    async def main() -> None:
+        server = aio.server()
+        if started:
+            server.add_insecure_port("127.0.0.1:0")
+            await server.start()
+        kept.append(server)
+
+    kept: list[Any] = []
+    run(main(), leaves_open=True)
+    with pytest.raises(RuntimeError, match="no port can be added: the server's event loop was closed"):
+        add(kept[0], 0)
