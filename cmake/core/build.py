@@ -103,6 +103,13 @@ def run(command: list[str], environment: dict[str, str]) -> None:
         raise SystemExit(f"error: {' '.join(command[:3])} ... failed with status {result.returncode}")
 
 
+def forget_other_checkouts(tree: Path) -> None:
+    """CMake goes on only with a build that was begun from the same folder; ccache has the rest."""
+    cache = tree / "CMakeCache.txt"
+    if cache.exists() and f"CMAKE_HOME_DIRECTORY:INTERNAL={HERE}\n" not in cache.read_text():
+        shutil.rmtree(tree)
+
+
 def build_part(
     part: str, entry: Path, source_dir: Path, version: str, flags: str, compiler: Compiler
 ) -> Path:
@@ -120,6 +127,7 @@ def build_part(
             k: v for k, v in os.environ.items() if k not in ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS")
         }
         tree = entry / "build"
+        forget_other_checkouts(tree)
         settings = {
             "CMAKE_BUILD_TYPE": "",
             "CMAKE_C_COMPILER": compiler.cc,
