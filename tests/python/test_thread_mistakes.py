@@ -156,7 +156,7 @@ def test_a_stub_is_called_with_an_iterator(elsewhere: Any) -> None:
         lambda call: call.initial_metadata(),
         lambda call: call.trailing_metadata(),
     ],
-    ids="write done_writing read iterate code initial_metadata trailing_metadata".split(),
+    ids=["write", "done_writing", "read", "iterate", "code", "initial_metadata", "trailing_metadata"],
 )
 def test_a_call_is_used(elsewhere: Any, use: Callable[[Any], Any]) -> None:
     async def main() -> None:
