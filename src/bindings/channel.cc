@@ -6,8 +6,10 @@
 #include <grpc/support/time.h>
 
 #include <utility>
+#include <vector>
 
 #include "src/bindings/client_call.h"
+#include "src/bindings/py_ref.h"
 #include "src/bindings/waiters.h"
 
 namespace uvgrpc {
@@ -87,13 +89,20 @@ void* Channel::RegisterMethod(const std::string& method) {
   return grpc_channel_register_call(channel_, method.c_str(), nullptr, nullptr);
 }
 
-std::vector<PyObject*> Channel::CallOwners() const {
-  std::vector<PyObject*> owners;
+PyObject* Channel::CallOwners() const {
+  // Making the list may run other code of Python's, which makes and drops
+  // calls: not while calls_ is looked through.
+  std::vector<PyRef> owners;
   for (const ClientCall* call : calls_) {
-    if (!call->is_done() && call->owner() != nullptr)
-      owners.push_back(call->owner());
+    if (call->is_done()) continue;
+    PyRef owner = PyRef::BorrowIfAlive(call->owner());
+    if (owner) owners.push_back(std::move(owner));
   }
-  return owners;
+  PyObject* list = PyList_New(static_cast<Py_ssize_t>(owners.size()));
+  for (size_t i = 0; list != nullptr && i < owners.size(); ++i) {
+    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), owners[i].Release());
+  }
+  return list;
 }
 
 grpc_connectivity_state Channel::CheckConnectivity(bool try_to_connect) {

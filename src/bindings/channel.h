@@ -13,7 +13,6 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "src/bindings/channel_args.h"
@@ -48,9 +47,9 @@ class Channel final : public LoopResident,
   // open.
   void* RegisterMethod(const std::string& method);
 
-  // The Python objects of the calls on this channel that are not over yet. With
-  // the GIL; borrowed.
-  std::vector<PyObject*> CallOwners() const;
+  // A list of the Python objects of the calls on this channel that are not over
+  // yet; null with an exception. With the GIL.
+  PyObject* CallOwners() const;
 
   // For ClientCall: all its life.
   void AddCall(ClientCall* call) { calls_.insert(call); }

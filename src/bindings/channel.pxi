@@ -28,6 +28,10 @@ cdef class Channel:
     def is_closed(self):
         return self._channel.get().is_closed()
 
+    def flush(self):
+        """Hands to core what its calls have been given to send, as far as core takes it."""
+        self._loop.start_now()
+
     def close(self):
         """Destroys core's channel; watches resolve. Idempotent."""
         self._loop._enter()
@@ -40,19 +44,24 @@ cdef class Channel:
         return <int>self._channel.get().CheckConnectivity(try_to_connect)
 
     def watch_connectivity(self, int last):
-        """A future that resolves with True when the state is no longer `last`."""
+        """A future that resolves with True when the state is no longer `last`, with False if it ends."""
         self._loop._enter()
         future = Future(loop=self.event_loop)
+        if self._channel.get().is_closed():
+            future.set_result(False)
+            return future
         self._channel.get().WatchConnectivity(<grpc_connectivity_state>last, <PyObject*>future)
         return future
 
     def active_calls(self):
         """The ClientCall objects of this channel that are not over."""
-        cdef vector[PyObject*] owners = self._channel.get().CallOwners()
-        return [<object>owners[i] for i in range(owners.size())]
+        self._loop._enter()
+        return self._channel.get().CallOwners()
 
     cdef void* _method(self, bytes method) except? NULL:
         """The handle of a method; NULL for one that is not to be registered any more."""
+        if self._channel.get().is_closed():
+            return NULL
         handle = self._methods.get(method)
         if handle is None:
             if len(self._methods) >= _MAX_REGISTERED_METHODS:

@@ -16,8 +16,10 @@
 namespace uvgrpc {
 
 ClientCall* ClientCall::New(std::shared_ptr<Channel> channel,
-                            const Arguments& arguments) {
+                            const Arguments& arguments,
+                            OutgoingMetadata* metadata) {
   auto* call = new ClientCall(std::move(channel), arguments);
+  call->outgoing_metadata_.Swap(metadata);
   call->Collect();
   return call;
 }
@@ -212,7 +214,10 @@ void ClientCall::ReleaseCore() {
 
 void ClientCall::Abandon() {
   set_owner(nullptr);
-  context_->RunFromPython([this, keep_alive = context_] {
+  if (done_ && context_->InLoopThread()) return Unref();
+  // Not at once: Python lets go of objects wherever it likes, also deep in what
+  // core asked of it, or while the program prepares another call.
+  context_->bridge()->Post([this, keep_alive = context_] {
     // What was written may have been all that the program wanted.
     if (!done_ && arguments_.request_streaming && !context_->is_closed()) {
       context_->StartNow();

@@ -44,12 +44,11 @@ class ClientCall final : public Call {
     SharedCallCredentials credentials;  // or null
   };
 
-  // A call that begins with the reference of the caller.
+  // A call that begins with the reference of the caller. `metadata` is taken
+  // over. It may start in any call into uvgrpc's native code.
   static ClientCall* New(std::shared_ptr<Channel> channel,
-                         const Arguments& arguments);
-
-  // To be filled before the turn ends.
-  OutgoingMetadata* outgoing_metadata() { return &outgoing_metadata_; }
+                         const Arguments& arguments,
+                         OutgoingMetadata* metadata);
 
   // For a streaming request.
   OutgoingMessages* outgoing() { return &outgoing_; }
@@ -67,9 +66,9 @@ class ClientCall final : public Call {
   // keep this one as long as it likes.
   void ReleaseCore();
 
-  // Cuts the tie to the Python object, which is going. Hands to core what was
-  // written, then cancels the call unless it is over. Any thread, with the GIL.
-  // The caller's reference is dropped.
+  // Cuts the tie to the Python object, which is going. Soon, what was written
+  // is handed to core, and then the call is cancelled unless it is over. Any
+  // thread, with the GIL. The caller's reference is dropped.
   void Abandon();
 
   // Whether the status may be told: it is known, and no message that came

@@ -59,6 +59,7 @@ cdef class ClientCall:
         use the channel.
         """
         cdef CClientCallArguments arguments
+        cdef COutgoingMetadata outgoing_metadata
         channel._loop._enter()
         self._channel = channel
         self._event_loop = channel.event_loop
@@ -70,6 +71,11 @@ cdef class ClientCall:
             data = self._serialized(request)
             if data is None:
                 return
+        if metadata:
+            outgoing_metadata.Assign(metadata)
+        # The program's code has run: it may have let another thread run the loop, or
+        # closed the channel. From here to the end none of it does.
+        channel._loop._enter()
         arguments.method = channel._method(method)
         if arguments.method == NULL:
             arguments.path = CSliceFromBytes(channel._loop._context.get(), method)
@@ -84,13 +90,7 @@ cdef class ClientCall:
             arguments.request = CSliceFromBytes(channel._loop._context.get(), data)
         if credentials is not None:
             arguments.credentials = credentials._core
-        self._call = CClientCall.New(channel._channel, arguments)
-        if metadata:
-            try:
-                self._call.outgoing_metadata().Assign(metadata)
-            except BaseException:
-                self._call.Cancel(b"invalid metadata")
-                raise
+        self._call = CClientCall.New(channel._channel, arguments, &outgoing_metadata)
         self._call.set_owner(<PyObject*>self)
 
     cdef object _serialized(self, request):

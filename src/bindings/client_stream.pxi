@@ -64,10 +64,16 @@ cdef class ClientStream(ClientCall):
     # ---- a stream of requests
 
     cdef bint _enqueue(self, request) except -1:
-        """Hands a request over to be sent. False if it cannot be serialized, which ends the call."""
+        """Hands a request over to be sent. False if the call is over, or now ended by an error of the serializer."""
         data = self._serialized(request)
         if data is None:
             return False
+        # The serializer may have done anything.
+        self._channel._loop._enter()
+        if self._done:
+            return False
+        if self._half_closed:
+            raise InvalidStateError('RPC is half closed after calling "done_writing".')
         self._call.outgoing().Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
         return True
 
@@ -80,7 +86,8 @@ cdef class ClientStream(ClientCall):
         if self._half_closed:
             raise InvalidStateError('RPC is half closed after calling "done_writing".')
         if not self._enqueue(request):
-            raise self._error()
+            self._raise_for_status()
+            raise InvalidStateError("RPC already finished.")
         outgoing = self._call.outgoing()
         if not outgoing.MustWait():
             return

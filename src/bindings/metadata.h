@@ -32,6 +32,8 @@ class OutgoingMetadata {
   // With the GIL.
   bool Check() const;
 
+  void Swap(OutgoingMetadata* other) { entries_.swap(other->entries_); }
+
   grpc_metadata* data() { return entries_.data(); }
   size_t size() const { return entries_.size(); }
 

@@ -255,11 +255,14 @@ from support import calling, echo, service, serving, unary
 """
 
 
-def run_program(source: str, *, interrupt: bool = False, limit: float = 120.0) -> Outcome:
+def run_program(
+    source: str, *, interrupt: bool = False, limit: float = 120.0, environ: dict[str, str] | None = None
+) -> Outcome:
     """Runs Python source in a process of its own, with warnings as errors.
 
     Args:
       source: the program; the usual modules and some of this one's functions are imported.
+      environ: more variables of its environment.
       interrupt: send SIGINT once the program has printed a line.
       limit: seconds after which it has failed.
     """
@@ -268,7 +271,7 @@ def run_program(source: str, *, interrupt: bool = False, limit: float = 120.0) -
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(),
+        env={**environment(), **(environ or {})},
         text=True,
         # A background job, as CI may be, has it ignored; children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -43,8 +41,6 @@ from uvgrpc.aio._status import CONNECTIVITY
 from uvgrpc.aio._views import ChannelView
 
 _USER_AGENT = ("grpc.primary_user_agent", f"grpc-python-uvgrpc/{grpc.__version__}")
-# Seconds that a thread waits for the loop of another one to say how a channel is.
-_PATIENCE = 0.2
 
 
 class Channel(grpc.aio.Channel):
@@ -99,7 +95,6 @@ class Channel(grpc.aio.Channel):
         self._core: _core.Channel | None = None
         # grpc.aio's own channel, when the loop is not uvloop's.
         self._stock: Any = None
-        self._last_state = grpc.ChannelConnectivity.IDLE
         self._closed = False
         # Where grpc.aio has its Cython object.
         self._channel = ChannelView(self)
@@ -245,6 +240,8 @@ class Channel(grpc.aio.Channel):
         calls: list[Any] = [*self._intercepted_calls, *core.active_calls()]
         if grace and calls:
             await asyncio.wait([call._status_future() for call in calls], timeout=grace)
+        # What write() has accepted goes first.
+        core.flush()
         for call in calls:
             call.cancel()
         core.close()
@@ -252,11 +249,9 @@ class Channel(grpc.aio.Channel):
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """The present state of the connection. May be called on any thread.
 
-        On a thread that does not run the channel's loop it is what the loop answers, or,
-        should that be busy for long, what was seen last.
-
         Args:
-          try_to_connect: start to connect if the channel is idle.
+          try_to_connect: start to connect if the channel is idle; from a thread that does not
+            run the channel's loop, as soon as the loop comes to it.
 
         Raises:
           RuntimeError: it is to connect, and has no loop yet.
@@ -264,36 +259,25 @@ class Channel(grpc.aio.Channel):
         if self._closed:
             return grpc.ChannelConnectivity.SHUTDOWN
         own = self._loop
+        core = self._core
         if own is not None and runs_elsewhere(own):
-            return self._ask_for_state(own, try_to_connect)
-        if own is None and not try_to_connect and current_loop() is None:
-            return self._last_state
-        core = self._bound()
-        state: grpc.ChannelConnectivity
-        if core is None:
-            state = self._stock.get_state(try_to_connect)
+            if self._stock is not None:
+                return self._stock_state(try_to_connect)
+            if core is None:
+                if try_to_connect:
+                    own.call_soon_threadsafe(self.get_state, True)
+                return grpc.ChannelConnectivity.IDLE
+        elif own is None and not try_to_connect and current_loop() is None:
+            return grpc.ChannelConnectivity.IDLE
         else:
-            state = CONNECTIVITY[core.check_connectivity(bool(try_to_connect))]
-        self._last_state = state
+            core = self._bound()
+            if core is None:
+                return self._stock_state(try_to_connect)
+        return CONNECTIVITY[core.check_connectivity(bool(try_to_connect))]
+
+    def _stock_state(self, try_to_connect: bool) -> grpc.ChannelConnectivity:
+        state: grpc.ChannelConnectivity = self._stock.get_state(try_to_connect)
         return state
-
-    def _ask_for_state(
-        self, event_loop: asyncio.AbstractEventLoop, try_to_connect: bool
-    ) -> grpc.ChannelConnectivity:
-        answer: Future[grpc.ChannelConnectivity] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(self.get_state(try_to_connect))
-            except Exception as error:
-                answer.set_exception(error)
-
-        # Not for ever: the loop's thread may be waiting for this one. And the loop may
-        # be closed meanwhile.
-        with contextlib.suppress(RuntimeError, TimeoutError):
-            event_loop.call_soon_threadsafe(ask)
-            return answer.result(_PATIENCE)
-        return self._last_state
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Waits until the state is another than `last_observed_state`.

@@ -83,6 +83,7 @@ cdef extern from "src/bindings/metadata.h" namespace "uvgrpc":
     cdef cppclass COutgoingMetadata "uvgrpc::OutgoingMetadata":
         bool Assign(object) except False
         bool Check() except False
+        void Swap(COutgoingMetadata*)
     bool CCheckMetadata "uvgrpc::CheckMetadata"(object) except False
     object CMetadataToTuple "uvgrpc::MetadataToTuple"(const grpc_metadata_array&, PyObject*)
 
@@ -103,7 +104,7 @@ cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
         bool is_closed() const
         void* RegisterMethod(const string&)
         grpc_connectivity_state CheckConnectivity(bool)
-        vector[PyObject*] CallOwners()
+        object CallOwners()
         void WatchConnectivity(grpc_connectivity_state, PyObject*)
 
 
@@ -139,8 +140,7 @@ cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
 
     cdef cppclass CClientCall "uvgrpc::ClientCall":
         @staticmethod
-        CClientCall* New(shared_ptr[CChannel], const CClientCallArguments&)
-        COutgoingMetadata* outgoing_metadata()
+        CClientCall* New(shared_ptr[CChannel], const CClientCallArguments&, COutgoingMetadata*)
         COutgoingMessages* outgoing()
         void HalfClose()
         CIncomingMessages* incoming()
