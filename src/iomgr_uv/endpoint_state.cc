@@ -4,15 +4,15 @@
 #include "src/iomgr_uv/endpoint_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
-#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "src/iomgr_uv/graceful_close.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
@@ -29,48 +29,21 @@ absl::Status EndpointClosed() {
   return absl::CancelledError("Endpoint closed");
 }
 
-// Walks the bytes of a slice buffer as pieces for libuv, empty slices left out.
-class Pieces {
- public:
-  Pieces(SliceBuffer* data, size_t skip)
-      : slices_(data->c_slice_buffer()->slices), count_(data->Count()) {
-    Skip(skip);
+// The first slices of `data` as pieces for the kernel, empty ones left out.
+// Returns how many, and their bytes.
+std::pair<size_t, size_t> Gather(SliceBuffer* data, iovec* pieces) {
+  grpc_slice* const slices = data->c_slice_buffer()->slices;
+  size_t used = 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < data->Count() && used < kMaxPieces; ++i) {
+    const size_t size = GRPC_SLICE_LENGTH(slices[i]);
+    if (size == 0) continue;
+    pieces[used].iov_base = GRPC_SLICE_START_PTR(slices[i]);
+    pieces[used++].iov_len = size;
+    bytes += size;
   }
-
-  bool done() const { return index_ == count_; }
-
-  // Fills `bufs` with up to `capacity` pieces from here on, without moving.
-  // Returns how many, and their bytes.
-  std::pair<unsigned, size_t> Fill(uv_buf_t* bufs, size_t capacity) const {
-    unsigned used = 0;
-    size_t bytes = 0;
-    size_t offset = offset_;
-    for (size_t i = index_; i < count_ && used < capacity; ++i, offset = 0) {
-      const size_t size = GRPC_SLICE_LENGTH(slices_[i]) - offset;
-      if (size == 0) continue;
-      bufs[used].base =
-          reinterpret_cast<char*>(GRPC_SLICE_START_PTR(slices_[i])) + offset;
-      bufs[used++].len = size;
-      bytes += size;
-    }
-    return {used, bytes};
-  }
-
-  void Skip(size_t bytes) {
-    offset_ += bytes;
-    for (; index_ < count_; ++index_) {
-      const size_t size = GRPC_SLICE_LENGTH(slices_[index_]);
-      if (offset_ < size) break;
-      offset_ -= size;
-    }
-  }
-
- private:
-  grpc_slice* const slices_;
-  const size_t count_;
-  size_t index_ = 0;
-  size_t offset_ = 0;
-};
+  return {used, bytes};
+}
 
 }  // namespace
 
@@ -80,64 +53,59 @@ EndpointState::EndpointState(const std::shared_ptr<LoopBridge>& bridge,
     : LoopObject(bridge.get(), LinkLater()),
       bridge_(bridge),
       family_(family),
-      unattached_fd_(std::move(fd)),
-      fd_(unattached_fd_.get()),
+      socket_(std::move(fd)),
+      fd_(socket_.get()),
       read_buffer_(std::move(allocator), options.min_read_chunk_size,
                    options.read_chunk_size, options.max_read_chunk_size) {}
 
-EndpointState::~EndpointState() {
-  if (released_fd_.ok()) OwnedFd(*released_fd_).Reset();
-}
+EndpointState::~EndpointState() = default;
 
 absl::Status EndpointState::Attach() {
   if (closed_) return read_error_;
-  if (!unattached_fd_.is_open()) return absl::OkStatus();
+  if (handle_.is_open()) return absl::OkStatus();
   if (bridge_->is_closed()) {
     Close();
     return read_error_;
   }
-  const UvApi& uv = bridge_->uv();
-  const bool is_tcp = family_ != AF_UNIX;
-  int error = handle_.Init(
-      bridge_, this, is_tcp ? UV_TCP : UV_NAMED_PIPE, [&](uv_stream_t* stream) {
-        return is_tcp ? uv.tcp_init(bridge_->loop(),
-                                    reinterpret_cast<uv_tcp_t*>(stream))
-                      : uv.pipe_init(bridge_->loop(),
-                                     reinterpret_cast<uv_pipe_t*>(stream), 0);
+  const int error =
+      handle_.Init(bridge_, this, UV_POLL, [&](uv_poll_t* handle) {
+        return bridge_->uv().poll_init(bridge_->loop(), handle, socket_.get());
       });
-  if (error == 0) {
-    const int fd = unattached_fd_.get();
-    error = is_tcp
-                ? uv.tcp_open(reinterpret_cast<uv_tcp_t*>(handle_.get()), fd)
-                : uv.pipe_open(reinterpret_cast<uv_pipe_t*>(handle_.get()), fd);
-  }
   if (error != 0) {
-    Close();
-    read_error_ = SocketError(error, "setting up the socket");
+    Close(ConnectionLost("poll_init: ", -error));
     return read_error_;
   }
-  (void)unattached_fd_.Take();  // libuv closes it now
   Link();
   return absl::OkStatus();
 }
 
-int EndpointState::ConnectTcp(uv_connect_t* request,
-                              const ResolvedAddress& peer,
-                              uv_connect_cb on_connected) {
-  return bridge_->uv().tcp_connect(request,
-                                   reinterpret_cast<uv_tcp_t*>(handle_.get()),
-                                   peer.address(), on_connected);
+int EndpointState::Connect(const ResolvedAddress& peer,
+                           ConnectCallback on_connected) {
+  // A signal does not end the attempt either.
+  if (connect(socket_.get(), peer.address(), peer.size()) != 0 &&
+      errno != EINPROGRESS && errno != EINTR) {
+    return errno;
+  }
+  on_connected_ = std::move(on_connected);
+  watch_writable_ = true;
+  Watch();
+  return closed_ ? EBADF : 0;
 }
 
-bool EndpointState::Read(Callback&& on_read, SliceBuffer* buffer,
-                         int64_t hint) {
+void EndpointState::HandleConnected() {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    error = errno;
+  }
+  std::exchange(on_connected_, nullptr)(error);
+}
+
+bool EndpointState::Read(Callback&& on_read, SliceBuffer* buffer) {
   CHECK(read_target_ == nullptr) << "a read is outstanding already";
-  if (unattached_fd_.is_open()) (void)Attach();
+  (void)Attach();
   buffer->Clear();
-  read_hint_ =
-      static_cast<size_t>(std::clamp<int64_t>(hint, 1, int64_t{kMaxBuffered}));
-  const size_t available = incoming_.Length();
-  if (available >= read_hint_ || (available > 0 && !read_error_.ok())) {
+  if (incoming_.Length() > 0) {
     buffer->Swap(incoming_);
     StartReading();
     return true;
@@ -153,50 +121,88 @@ bool EndpointState::Read(Callback&& on_read, SliceBuffer* buffer,
 }
 
 void EndpointState::StartReading() {
-  if (reading_ || !read_error_.ok() || !handle_.is_open()) return;
-  CHECK_EQ(bridge_->uv().read_start(handle_.stream(), &OnAlloc, &OnRead), 0);
+  if (reading_ || !read_error_.ok()) return;
   reading_ = true;
+  Watch();
 }
 
 void EndpointState::StopReading() {
-  bridge_->uv().read_stop(handle_.stream());
   reading_ = false;
+  Watch();
 }
 
-void EndpointState::OnAlloc(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-  *buffer = Handle::OwnerOf(handle)->read_buffer_.Prepare();
+void EndpointState::Watch() {
+  if (!handle_.is_open()) return;
+  const int events =
+      (reading_ ? UV_READABLE : 0) | (watch_writable_ ? UV_WRITABLE : 0);
+  if (events == watched_) return;
+  watched_ = events;
+  const int error = bridge_->uv().poll_start(handle_.get(), events, &OnReady);
+  if (error != 0) Close(ConnectionLost("poll_start: ", -error));
 }
 
-void EndpointState::OnRead(uv_stream_t* stream, ssize_t size, const uv_buf_t*) {
-  if (size != 0) Handle::OwnerOf(stream)->HandleRead(size);
+void EndpointState::OnReady(uv_poll_t* handle, int error, int events) {
+  Handle::OwnerOf(handle)->HandleReady(error, events);
 }
 
-void EndpointState::HandleRead(ssize_t size) {
+void EndpointState::HandleReady(int error, int events) {
   LoopBridge::CallbackScope scope(bridge_.get());
-  if (size < 0) return HandleReadError(static_cast<int>(size));
-  const grpc_slice slice = read_buffer_.Take(static_cast<size_t>(size));
-  if (read_target_ != nullptr && incoming_.Length() == 0 &&
-      static_cast<size_t>(size) >= read_hint_) {
+  if (error != 0) {
+    // The socket has an error. libuv has stopped watching, and leaves it to us
+    // to find out which, and what there is to read before it.
+    watched_ = 0;
+    events = UV_READABLE | UV_WRITABLE;
+  }
+  if ((events & UV_WRITABLE) != 0 && !write_outstanding_) {
+    watch_writable_ = false;
+  }
+  // Each of these may close the endpoint, which leaves nothing to do for the
+  // others; this object lives until libuv's close callback.
+  if (on_connected_ != nullptr) {
+    HandleConnected();
+  } else {
+    if ((events & UV_READABLE) != 0) HandleReadable();
+    if ((events & UV_WRITABLE) != 0 && write_outstanding_) HandleWritable();
+  }
+  Watch();
+}
+
+void EndpointState::HandleReadable() {
+  size_t received = 0;
+  while (reading_ && received < kMaxReadPerTurn) {
+    const absl::Span<uint8_t> space = read_buffer_.Prepare();
+    const ssize_t size =
+        recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    if (size > 0) {
+      received += static_cast<size_t>(size);
+      HandleReceived(static_cast<size_t>(size));
+      // Most likely there is no more. If there is, libuv says so again.
+      if (static_cast<size_t>(size) < space.size()) return;
+    } else if (size == 0) {
+      HandleReadEnd(absl::UnavailableError("Socket closed"));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != EINTR) {
+      HandleReadEnd(ConnectionLost("recvmsg:", errno));
+    }
+  }
+}
+
+void EndpointState::HandleReceived(size_t size) {
+  const grpc_slice slice = read_buffer_.Take(size);
+  if (read_target_ != nullptr) {
+    // Nothing waits in `incoming_`: Read would have taken it.
     grpc_slice_buffer_add_indexed(read_target_->c_slice_buffer(), slice);
     return FinishRead(absl::OkStatus());
   }
   grpc_slice_buffer_add_indexed(incoming_.c_slice_buffer(), slice);
-  if (read_target_ == nullptr) {
-    if (incoming_.Length() >= kMaxBuffered) StopReading();
-  } else if (incoming_.Length() >= read_hint_) {
-    read_target_->Swap(incoming_);
-    FinishRead(absl::OkStatus());
-  }
+  if (incoming_.Length() >= kMaxBuffered) StopReading();
 }
 
-void EndpointState::HandleReadError(int error) {
-  if (reading_) StopReading();
-  read_error_ = error == UV_EOF ? absl::UnavailableError("Socket closed")
-                                : SocketError(error, "read");
-  if (read_target_ == nullptr) return;
-  if (incoming_.Length() == 0) return FinishRead(read_error_);
-  read_target_->Swap(incoming_);
-  FinishRead(absl::OkStatus());
+void EndpointState::HandleReadEnd(absl::Status why) {
+  read_error_ = std::move(why);
+  StopReading();
+  if (read_target_ != nullptr) FinishRead(read_error_);
 }
 
 void EndpointState::FinishRead(absl::Status status) {
@@ -211,7 +217,7 @@ void EndpointState::FinishRead(absl::Status status) {
 bool EndpointState::Write(Callback&& on_writable, SliceBuffer* data,
                           std::optional<WriteEventSink> sink) {
   CHECK(!write_outstanding_) << "a write is outstanding already";
-  if (unattached_fd_.is_open()) (void)Attach();
+  (void)Attach();
   std::unique_ptr<WriteTracer> tracer;
   if (sink.has_value()) {
     tracer = std::make_unique<WriteTracer>(*std::move(sink));
@@ -222,113 +228,96 @@ bool EndpointState::Write(Callback&& on_writable, SliceBuffer* data,
     return false;
   }
   Trace(tracer.get(), WriteEvent::kSendMsg);
-  int64_t sent = TryWrite(data);
-  if (sent >= 0) {
-    if (static_cast<size_t>(sent) == data->Length()) {
-      data->Clear();
-      Trace(tracer.get(), WriteEvent::kSent);
-      return true;
-    }
-    sent = WriteRest(data, static_cast<size_t>(sent));
-    if (sent == 0) {
-      write_outstanding_ = true;
-      on_writable_ = std::move(on_writable);
-      tracer_ = std::move(tracer);
-      return false;
-    }
-    outgoing_.Clear();
+  const int error = Send(data);
+  if (error == 0) {
+    Trace(tracer.get(), WriteEvent::kSent);
+    return true;
   }
-  Trace(tracer.get(), WriteEvent::kClosed);
-  CompleteLater(std::move(on_writable),
-                SocketError(static_cast<int>(sent), "write"));
+  if (error != EAGAIN) {
+    Trace(tracer.get(), WriteEvent::kClosed);
+    CompleteLater(std::move(on_writable), ConnectionLost("sendmsg: ", error));
+    return false;
+  }
+  outgoing_.Swap(*data);
+  write_outstanding_ = true;
+  on_writable_ = std::move(on_writable);
+  tracer_ = std::move(tracer);
+  watch_writable_ = true;
+  Watch();
   return false;
 }
 
-int64_t EndpointState::TryWrite(SliceBuffer* data) {
-  uv_buf_t bufs[kMaxPieces];
-  Pieces pieces(data, 0);
-  int64_t sent = 0;
-  while (!pieces.done()) {
-    const auto [count, bytes] = pieces.Fill(bufs, kMaxPieces);
-    if (count == 0) break;  // only empty slices are left
-    const int result = bridge_->uv().try_write(handle_.stream(), bufs, count);
-    if (result == UV_EAGAIN) break;
-    if (result < 0) return result;
-    sent += result;
-    if (static_cast<size_t>(result) < bytes) break;
-    pieces.Skip(bytes);
+int EndpointState::Send(SliceBuffer* data) {
+  iovec pieces[kMaxPieces];
+  while (true) {
+    const auto [count, bytes] = Gather(data, pieces);
+    if (count == 0) break;  // empty slices, if any
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = count;
+    ssize_t sent;
+    do {
+      sent = sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) return errno == ENOBUFS ? EAGAIN : errno;
+    if (static_cast<size_t>(sent) == data->Length()) break;
+    SliceBuffer gone;
+    data->MoveFirstNBytesIntoSliceBuffer(static_cast<size_t>(sent), gone);
+    if (static_cast<size_t>(sent) < bytes) return EAGAIN;
   }
-  return sent;
+  data->Clear();
+  return 0;
 }
 
-int EndpointState::WriteRest(SliceBuffer* data, size_t sent) {
+void EndpointState::HandleWritable() {
+  const int error = Send(&outgoing_);
+  if (error == EAGAIN) return;
   outgoing_.Clear();
-  outgoing_.Swap(*data);
-  outgoing_bufs_.resize(outgoing_.Count());
-  const auto [count, bytes] =
-      Pieces(&outgoing_, sent)
-          .Fill(outgoing_bufs_.data(), outgoing_bufs_.size());
-  return bridge_->uv().write(&write_request_, handle_.stream(),
-                             outgoing_bufs_.data(), count, &OnWritten);
-}
-
-void EndpointState::OnWritten(uv_write_t* request, int error) {
-  Handle::OwnerOf(request->handle)->HandleWritten(error);
-}
-
-void EndpointState::HandleWritten(int error) {
-  LoopBridge::CallbackScope scope(bridge_.get());
-  outgoing_.Clear();
-  // Close has completed the write already.
-  if (!write_outstanding_) return;
   write_outstanding_ = false;
   Callback on_writable = std::move(on_writable_);
   on_writable_ = nullptr;
   Trace(tracer_.get(), error == 0 ? WriteEvent::kSent : WriteEvent::kClosed);
   tracer_.reset();
-  on_writable(error == 0 ? absl::OkStatus() : SocketError(error, "write"));
+  on_writable(error == 0 ? absl::OkStatus()
+                         : ConnectionLost("sendmsg: ", error));
 }
 
 void EndpointState::Trace(WriteTracer* tracer, WriteEvent event) {
   if (tracer != nullptr) tracer->Record(event, fd());
 }
 
-void EndpointState::Close() {
+void EndpointState::Close() { Close(EndpointClosed()); }
+
+void EndpointState::Close(absl::Status why) {
   if (closed_) return;
   closed_ = true;
-  read_error_ = EndpointClosed();
+  read_error_ = std::move(why);
   reading_ = false;
-  // Also closes the descriptor. libuv runs OnWritten before it lets go of us.
   fd_.store(-1, std::memory_order_relaxed);
+  // libuv lets go of the descriptor before it is closed.
   handle_.Close(shared_from_this());
-  unattached_fd_.Reset();
+  CloseGracefully(std::move(socket_), family_);
   incoming_.Clear();
+  outgoing_.Clear();
   read_buffer_.Release();
+  on_connected_ = nullptr;
   if (read_target_ != nullptr) {
     read_target_ = nullptr;
-    CompleteLater(std::exchange(on_read_, nullptr), EndpointClosed());
+    CompleteLater(std::exchange(on_read_, nullptr), read_error_);
   }
   if (write_outstanding_) {
     write_outstanding_ = false;
     Trace(tracer_.get(), WriteEvent::kClosed);
     tracer_.reset();
-    CompleteLater(std::exchange(on_writable_, nullptr), EndpointClosed());
+    CompleteLater(std::exchange(on_writable_, nullptr), read_error_);
   }
 }
 
 void EndpointState::ShutDown(ReleaseCallback on_release) {
   if (on_release != nullptr) {
     on_release_ = std::move(on_release);
-    const int fd = this->fd();
-    if (fd >= 0) {
-      // libuv closes the one it has.
-      const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-      if (copy >= 0) {
-        released_fd_ = copy;
-      } else {
-        released_fd_ = ErrnoStatus(errno, "dup");
-      }
-    }
+    handle_.Close(shared_from_this());
+    released_fd_ = std::move(socket_);
   }
   Close();
 }
@@ -337,18 +326,14 @@ void EndpointState::HandleDestroyed() {
   Close();
   if (on_release_ == nullptr) return;
   bridge_->Post([on_release = std::exchange(on_release_, nullptr),
-                 fd = std::exchange(
-                     released_fd_, absl::UnavailableError("taken"))]() mutable {
-    on_release(std::move(fd));
+                 fd = std::move(released_fd_)]() mutable {
+    if (!fd.is_open())
+      return on_release(absl::UnavailableError("Socket closed"));
+    on_release(fd.Release());
   });
 }
 
 void EndpointState::HandleLoopClosing() { Close(); }
-
-absl::Status EndpointState::SocketError(int uv_error, const char* what) const {
-  return UvStatus(bridge_->uv(), uv_error,
-                  absl::StrCat(what, " (peer ", Describe(peer_), ")"));
-}
 
 void EndpointState::CompleteLater(Callback&& callback, absl::Status status) {
   bridge_->Post(

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -30,29 +29,35 @@
 
 namespace uvgrpc {
 
-// A stream socket on the loop. Made on any thread; then, except where it says
-// otherwise, for the loop thread only. References that other threads hold are
-// given back to the loop thread with the post that closes the endpoint.
+// A stream socket on the loop, TCP or Unix. Made on any thread; then, except
+// where it says otherwise, for the loop thread only. References that other
+// threads hold are given back to the loop thread with the post that closes the
+// endpoint.
 //
-// States: unattached (the descriptor is ours, libuv does not know it yet),
-// open, closed. Whatever is called on a closed endpoint completes with
-// CANCELLED, later. Callbacks run from libuv's callbacks or from a post, never
-// inside the call that they belong to.
+// libuv only tells when the socket is ready; the system calls are ours, because
+// those of a uv_stream_t raise SIGPIPE, whose default action ends the process.
+//
+// States: unattached (libuv does not know the descriptor yet), open, closed.
+// Whatever is called on a closed endpoint completes with CANCELLED, later.
+// Callbacks run from libuv's callbacks or from a post, never inside the call
+// that they belong to.
 //
 // Reading starts with the first Read and goes on between Reads, until
 // kMaxBuffered bytes wait that nobody asked for: so a peer that sends steadily
-// costs one read() a readiness and no change of the poll set.
+// costs one recv() a readiness and no change of the poll set.
 class EndpointState final : public LoopObject,
                             public std::enable_shared_from_this<EndpointState> {
  public:
   using Callback = absl::AnyInvocable<void(absl::Status)>;
+  using ConnectCallback = absl::AnyInvocable<void(int error)>;
   using ReleaseCallback = absl::AnyInvocable<void(absl::StatusOr<int>)>;
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
   using WriteEventSink = EventEngine::Endpoint::WriteEventSink;
 
-  // What is read ahead of need, and the most that a read hint makes us wait
-  // for.
+  // What is read ahead of need.
   static constexpr size_t kMaxBuffered = 256 * 1024;
+  // After so much the rest waits for the next turn, behind everything else.
+  static constexpr size_t kMaxReadPerTurn = 256 * 1024;
 
   // `family` is the socket's. Any thread.
   EndpointState(const std::shared_ptr<LoopBridge>& bridge, OwnedFd fd,
@@ -60,28 +65,30 @@ class EndpointState final : public LoopObject,
                 grpc_event_engine::experimental::MemoryAllocator allocator);
   ~EndpointState() override;
 
-  // Hands the descriptor to libuv. Idempotent. On failure, or when the loop is
+  // Has libuv watch the descriptor. Idempotent. On failure, or when the loop is
   // closed, the endpoint is closed and has the status as its error.
   absl::Status Attach();
 
-  // Starts to connect a TCP socket; returns libuv's error. `request` outlives
-  // the call of `on_connected`, which libuv makes exactly once after success,
-  // with UV_ECANCELED when the endpoint is closed first. Attached.
-  int ConnectTcp(uv_connect_t* request, const ResolvedAddress& peer,
-                 uv_connect_cb on_connected);
+  // Starts to connect. Returns 0, and later calls `on_connected` with 0 or the
+  // errno value, unless the endpoint is closed first; or returns the errno
+  // value of an attempt that failed at once. Attached, and before a façade is
+  // made.
+  int Connect(const ResolvedAddress& peer, ConnectCallback on_connected);
 
   // See EventEngine::Endpoint. Attach if that has not happened yet. The
-  // callback is taken only when they return false.
-  bool Read(Callback&& on_read, SliceBuffer* buffer, int64_t hint);
+  // callback is taken only when they return false. A Read completes with
+  // whatever is there: core's hint of how much it could use is not something to
+  // wait for, since the peer may wait for us to act on less.
+  bool Read(Callback&& on_read, SliceBuffer* buffer);
   bool Write(Callback&& on_writable, SliceBuffer* data,
              std::optional<WriteEventSink> sink);
 
   // Closes the socket; what is outstanding completes with CANCELLED, from a
-  // post. Idempotent.
+  // post. What the kernel took still goes to the peer. Idempotent.
   void Close();
 
-  // Closes, but keeps the connection open under another descriptor, which
-  // `on_release` gets when the endpoint is destroyed. A null one just closes.
+  // Closes, but keeps the connection open: `on_release` gets the descriptor
+  // when the endpoint is destroyed. A null one just closes.
   void ShutDown(ReleaseCallback on_release);
 
   // The façade is gone.
@@ -102,62 +109,67 @@ class EndpointState final : public LoopObject,
   const ResolvedAddress& local() const { return local_; }
 
  private:
-  using Handle = UvHandle<uv_stream_t, EndpointState>;
+  using Handle = UvHandle<uv_poll_t, EndpointState>;
 
-  static void OnAlloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer);
-  static void OnRead(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer);
-  static void OnWritten(uv_write_t* request, int error);
+  static void OnReady(uv_poll_t* handle, int error, int events);
 
-  void HandleRead(ssize_t size);
-  void HandleReadError(int error);
-  void HandleWritten(int error);
+  void HandleReady(int error, int events);
+  void HandleConnected();
+  void HandleReadable();
+  void HandleWritable();
+  void HandleReceived(size_t size);
+  // There will be no more to read.
+  void HandleReadEnd(absl::Status why);
   // Completes the outstanding Read.
   void FinishRead(absl::Status status);
   void StartReading();
   void StopReading();
 
-  // Gives the kernel as much of `data` as it takes at once. Returns the bytes
-  // taken, or libuv's error.
-  int64_t TryWrite(SliceBuffer* data);
-  // Hands libuv what is left of `data` after the first `sent` bytes.
-  int WriteRest(SliceBuffer* data, size_t sent);
+  // Has libuv watch for what reading_ and watch_writable_ say.
+  void Watch();
+
+  // Gives the kernel as much of `data` as it takes at once; what it took is
+  // gone from `data`. Returns 0 when that was all, or the errno value: EAGAIN
+  // when the rest has to wait.
+  int Send(SliceBuffer* data);
   void Trace(WriteTracer* tracer, EventEngine::Endpoint::WriteEvent event);
 
-  // Why nothing can be read or written any more.
-  absl::Status SocketError(int uv_error, const char* what) const;
+  // Close, with the status that calls get from now on.
+  void Close(absl::Status why);
   void CompleteLater(Callback&& callback, absl::Status status);
 
   const std::shared_ptr<LoopBridge> bridge_;
   const int family_;
-  OwnedFd unattached_fd_;
-  std::atomic<int> fd_;
+  OwnedFd socket_;
+  std::atomic<int> fd_;  // that of socket_
   ResolvedAddress peer_;
   ResolvedAddress local_;
   bool closed_ = false;
   Handle handle_;
+  int watched_ = 0;  // the events that libuv watches for
+  // Once a write needed it, until the socket is writable without need: so a row
+  // of writes that each fill the socket changes the poll set once.
+  bool watch_writable_ = false;
+  ConnectCallback on_connected_;
 
   // The outstanding read: its buffer is the caller's. Null buffer: none.
   Callback on_read_;
   SliceBuffer* read_target_ = nullptr;
-  size_t read_hint_ = 1;
   // Why there will be no more to read; what is in `incoming_` goes first.
   absl::Status read_error_;
-  // Read, but not yet asked for, or less than asked for.
+  // Read, but not yet asked for.
   SliceBuffer incoming_;
   ReadBuffer read_buffer_;
   bool reading_ = false;
 
-  // The outstanding write. libuv reads from `outgoing_` until HandleWritten,
-  // also after the endpoint was closed.
+  // The outstanding write, and what is left of it.
   Callback on_writable_;
   bool write_outstanding_ = false;
   SliceBuffer outgoing_;
-  std::vector<uv_buf_t> outgoing_bufs_;
-  uv_write_t write_request_;
   std::unique_ptr<WriteTracer> tracer_;
 
   ReleaseCallback on_release_;
-  absl::StatusOr<int> released_fd_ = absl::UnavailableError("socket closed");
+  OwnedFd released_fd_;
 };
 
 }  // namespace uvgrpc

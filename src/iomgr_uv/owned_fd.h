@@ -20,7 +20,9 @@ class OwnedFd {
   explicit OwnedFd(int fd) : fd_(fd) { NoteSocket(fd); }
   OwnedFd(OwnedFd&& other) noexcept : fd_(other.Take()) {}
   OwnedFd& operator=(OwnedFd&& other) noexcept {
-    Reset(other.Take());
+    const int fd = other.Take();
+    Reset();
+    fd_ = fd;  // noted already, or exchanged in the child of a fork
     return *this;
   }
   ~OwnedFd() { Reset(); }
@@ -28,6 +30,11 @@ class OwnedFd {
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
   [[nodiscard]] int Take() { return std::exchange(fd_, -1); }
+  // For somebody outside the engine: it is no longer one of our sockets.
+  [[nodiscard]] int Release() {
+    ForgetSocket(fd_);
+    return Take();
+  }
   void Reset(int fd = -1) {
     const int old = std::exchange(fd_, fd);
     NoteSocket(fd);

@@ -33,7 +33,7 @@ ReadBuffer::ReadBuffer(MemoryAllocator allocator, size_t min_size,
 
 ReadBuffer::~ReadBuffer() { DropBlock(); }
 
-uv_buf_t ReadBuffer::Prepare() {
+absl::Span<uint8_t> ReadBuffer::Prepare() {
   if (has_block() && AllSlicesReleased()) {
     if (block_target_ == target_size_) {
       block_.data.refcounted.bytes = block_start_;
@@ -50,11 +50,7 @@ uv_buf_t ReadBuffer::Prepare() {
     Allocate(wanted);
   }
   offered_ = block_.data.refcounted.length;
-  // Not uv_buf_init: no symbol of libuv is linked (see uv_api.h).
-  uv_buf_t space;
-  space.base = reinterpret_cast<char*>(block_.data.refcounted.bytes);
-  space.len = offered_;
-  return space;
+  return absl::MakeSpan(block_.data.refcounted.bytes, offered_);
 }
 
 grpc_slice ReadBuffer::Take(size_t size) {

@@ -8,9 +8,11 @@
 
 #include <grpc/event_engine/memory_allocator.h>
 #include <grpc/slice.h>
-#include <uv.h>
 
 #include <cstddef>
+#include <cstdint>
+
+#include "absl/types/span.h"
 
 namespace uvgrpc {
 
@@ -37,7 +39,7 @@ class ReadBuffer {
 
   // Space for the next read, at least one byte. Stays valid until the next call
   // of any method.
-  uv_buf_t Prepare();
+  absl::Span<uint8_t> Prepare();
 
   // The first `size` > 0 bytes of that space as a slice, which the caller owns.
   [[nodiscard]] grpc_slice Take(size_t size);

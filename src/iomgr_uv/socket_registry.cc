@@ -39,6 +39,11 @@ void ForgetSocket(int fd) {
   WordOf(fd).fetch_and(~BitOf(fd), std::memory_order_relaxed);
 }
 
+bool IsNotedSocket(int fd) {
+  return fd >= 0 && fd < kMaxFd &&
+         (WordOf(fd).load(std::memory_order_relaxed) & BitOf(fd)) != 0;
+}
+
 int ReplaceSockets() {
   int count = 0;
   // The other end stays open: a socket without a peer would be readable for
@@ -56,6 +61,7 @@ int ReplaceSockets() {
       }
       const int fd = static_cast<int>(index) * kBits + bit;
       if (dup3(nowhere[0], fd, O_CLOEXEC) >= 0) ++count;
+      ForgetSocket(fd);
     }
   }
   if (nowhere[0] >= 0) close(nowhere[0]);

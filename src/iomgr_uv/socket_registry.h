@@ -24,8 +24,12 @@ void NoteSocket(int fd);
 // Before the descriptor is closed. Does nothing for one that was not noted.
 void ForgetSocket(int fd);
 
-// In the child: exchanges all sockets that were noted. What is written to them
-// disappears, nothing is ever read, no event occurs. Returns their number.
+// Whether the descriptor is one that was noted, and leads where it did.
+bool IsNotedSocket(int fd);
+
+// In the child: exchanges all sockets that were noted, and forgets them. What
+// is written to them disappears, nothing is ever read, no event occurs; they
+// share one connection, which nobody may shut down. Returns their number.
 int ReplaceSockets();
 
 }  // namespace uvgrpc

@@ -28,7 +28,6 @@ namespace uvgrpc {
   X(err_name_r)                \
   X(close)                     \
   X(unref)                     \
-  X(fileno)                    \
   X(now)                       \
   X(async_init)                \
   X(async_send)                \
@@ -40,15 +39,6 @@ namespace uvgrpc {
   X(poll_init)                 \
   X(poll_start)                \
   X(poll_stop)                 \
-  X(tcp_init)                  \
-  X(tcp_open)                  \
-  X(tcp_connect)               \
-  X(pipe_init)                 \
-  X(pipe_open)                 \
-  X(read_start)                \
-  X(read_stop)                 \
-  X(write)                     \
-  X(try_write)                 \
   X(getaddrinfo)               \
   X(freeaddrinfo)              \
   X(cancel)

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "src/core/lib/event_engine/tcp_socket_utils.h"
 #include "src/iomgr_uv/endpoint_state.h"
 #include "src/iomgr_uv/owned_fd.h"
 #include "src/iomgr_uv/socket_address.h"
@@ -29,11 +30,18 @@ using grpc_event_engine::experimental::MemoryAllocator;
 constexpr std::chrono::milliseconds kFirstRetry{1};
 constexpr std::chrono::milliseconds kLastRetry{100};
 
+constexpr char kFailedToConnect[] = "Failed to connect to remote host: ";
+
 // The largest number that a ticket may be.
 constexpr uint64_t kTicketMask = (uint64_t{1} << 40) - 1;
 
 std::string FailedToConnect(const ResolvedAddress& peer) {
-  return absl::StrCat("Failed to connect to remote host: ", Describe(peer));
+  return absl::StrCat(kFailedToConnect, Describe(peer));
+}
+
+std::string Uri(const ResolvedAddress& peer) {
+  return grpc_event_engine::experimental::ResolvedAddressToURI(peer).value_or(
+      Describe(peer));
 }
 
 absl::Status LoopClosed(const ResolvedAddress& peer) {
@@ -67,20 +75,12 @@ class ConnectTable::Attempt final
     timer_ = table_->timers_->Add(
         std::max(timeout, EventEngine::Duration::zero()),
         [self = shared_from_this(), timeout] { self->HandleTimeout(timeout); });
-    if (IsUnixAddress(peer_)) {
-      fd_ = std::move(fd);
-      return ConnectUnix();
-    }
-    state_ = MakeState(std::move(fd));
+    state_ = std::make_shared<EndpointState>(table_->bridge_, std::move(fd),
+                                             FamilyOf(peer_), options_,
+                                             std::move(allocator_));
     status = state_->Attach();
     if (!status.ok()) return FinishLater(std::move(status));
-    // Lives until its callback, which libuv makes also when the state closes.
-    auto request = std::make_unique<Request>();
-    request->uv.data = request.get();
-    request->attempt = shared_from_this();
-    const int error = state_->ConnectTcp(&request->uv, peer_, &OnConnected);
-    if (error != 0) return FinishLater(Error(-error));
-    (void)request.release();
+    Connect();
   }
 
   // Drops the socket. The callback is somebody else's business.
@@ -88,7 +88,6 @@ class ConnectTable::Attempt final
     if (std::exchange(ended_, true)) return;
     if (state_ != nullptr) state_->Close();
     state_.reset();
-    fd_.Reset();
     CancelTimer(&timer_);
     CancelTimer(&retry_timer_);
   }
@@ -98,11 +97,6 @@ class ConnectTable::Attempt final
   }
 
  private:
-  struct Request {
-    uv_connect_t uv;
-    std::shared_ptr<Attempt> attempt;
-  };
-
   // Checks the address and makes the socket, if there is none yet.
   absl::Status Open(OwnedFd* fd) {
     absl::Status status = CheckSupported(peer_);
@@ -121,50 +115,33 @@ class ConnectTable::Attempt final
     return PrepareClientSocket(fd->get(), family, options_);
   }
 
-  std::shared_ptr<EndpointState> MakeState(OwnedFd fd) {
-    return std::make_shared<EndpointState>(table_->bridge_, std::move(fd),
-                                           FamilyOf(peer_), options_,
-                                           std::move(allocator_));
-  }
-
-  // Unix sockets connect at once or not at all.
-  void ConnectUnix() {
-    int result;
-    do {
-      result = connect(fd_.get(), peer_.address(), peer_.size());
-    } while (result != 0 && errno == EINTR);
-    if (result != 0 && errno == EAGAIN) {
-      retry_timer_ =
-          table_->timers_->Add(retry_delay_, [self = shared_from_this()] {
-            self->retry_timer_ = TimerQueue::kNoTicket;
-            if (!self->ended_) self->ConnectUnix();
-          });
-      retry_delay_ = std::min(2 * retry_delay_, kLastRetry);
-      return;
+  void Connect() {
+    const int error =
+        state_->Connect(peer_, [self = shared_from_this()](int error) {
+          self->HandleConnected(error);
+        });
+    if (error == EAGAIN && IsUnixAddress(peer_)) return RetryLater();
+    if (error != 0) {
+      FinishLater(ConnectFailed(Uri(peer_), error, /*at_once=*/true));
     }
-    if (result != 0) return FinishLater(Error(errno));
-    state_ = MakeState(std::move(fd_));
-    const absl::Status status = state_->Attach();
-    if (!status.ok()) return FinishLater(status);
-    CancelTimer(&timer_);
-    table_->bridge_->Post([self = shared_from_this()] {
-      if (!self->ended_) self->FinishConnected();
-    });
   }
 
-  static void OnConnected(uv_connect_t* uv_request, int error) {
-    const std::unique_ptr<Request> request(
-        static_cast<Request*>(uv_request->data));
-    request->attempt->HandleConnected(error);
+  void RetryLater() {
+    retry_timer_ =
+        table_->timers_->Add(retry_delay_, [self = shared_from_this()] {
+          self->retry_timer_ = TimerQueue::kNoTicket;
+          if (!self->ended_) self->Connect();
+        });
+    retry_delay_ = std::min(2 * retry_delay_, kLastRetry);
   }
 
   void HandleConnected(int error) {
-    LoopBridge::CallbackScope scope(table_->bridge_.get());
     if (ended_) return;
     if (error == 0) return FinishConnected();
     const std::shared_ptr<ConnectTable> table = table_;
     Abort();
-    table->Complete(ticket_, Error(-error));
+    table->Complete(ticket_,
+                    ConnectFailed(Uri(peer_), error, /*at_once=*/false));
   }
 
   void FinishConnected() {
@@ -184,8 +161,9 @@ class ConnectTable::Attempt final
     Abort();
     table_->Complete(ticket_,
                      absl::DeadlineExceededError(absl::StrCat(
-                         FailedToConnect(peer_), ": connect() timed out after ",
-                         absl::FormatDuration(absl::FromChrono(timeout)))));
+                         kFailedToConnect, "connect() timed out after ",
+                         absl::FormatDuration(absl::FromChrono(timeout)), ": ",
+                         Describe(peer_))));
   }
 
   // Ends with an error that came up inside Connect or while the loop closes.
@@ -195,10 +173,6 @@ class ConnectTable::Attempt final
                            status = std::move(status)]() mutable {
       table->Complete(ticket, std::move(status));
     });
-  }
-
-  absl::Status Error(int error) const {
-    return ErrnoStatus(error, FailedToConnect(peer_));
   }
 
   void CancelTimer(TimerQueue::Ticket* timer) {
@@ -212,7 +186,7 @@ class ConnectTable::Attempt final
   const TcpOptions options_;
   MemoryAllocator allocator_;
   bool ended_ = false;
-  OwnedFd fd_;  // of a Unix socket that is yet to connect
+  // Until it is connected, or the attempt ends.
   std::shared_ptr<EndpointState> state_;
   TimerQueue::Ticket timer_ = TimerQueue::kNoTicket;
   TimerQueue::Ticket retry_timer_ = TimerQueue::kNoTicket;

@@ -39,9 +39,10 @@ class ConnectTable final : public std::enable_shared_from_this<ConnectTable> {
 
   // Connects to `address`, within `timeout`. `fd` is -1, or a stream socket
   // that is not connected yet, which is taken over in any case. Exactly once,
-  // and never inside this call, `on_connect` gets the endpoint or an error
-  // whose message names the peer; also when the socket cannot be made, the
-  // address is not supported or the loop is closed. Unless Cancel comes first.
+  // and never inside this call, `on_connect` gets the endpoint or an error,
+  // with the codes and words of gRPC's own engine (uv_status.h); also when the
+  // socket cannot be made, the address is not supported or the loop is closed.
+  // Unless Cancel comes first.
   Ticket Connect(int fd, EventEngine::OnConnectCallback on_connect,
                  const EventEngine::ResolvedAddress& address,
                  TcpOptions options,

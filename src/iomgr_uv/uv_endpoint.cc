@@ -60,16 +60,16 @@ UvEndpoint::~UvEndpoint() {
 }
 
 bool UvEndpoint::Read(absl::AnyInvocable<void(absl::Status)> on_read,
-                      SliceBuffer* buffer, ReadArgs args) {
+                      SliceBuffer* buffer, ReadArgs /*args*/) {
   if (bridge_->InLoopThread()) {
-    return state_->Read(std::move(on_read), buffer, args.read_hint_bytes());
+    return state_->Read(std::move(on_read), buffer);
   }
-  bridge_->Post([state = state_, on_read = std::move(on_read), buffer,
-                 hint = args.read_hint_bytes()]() mutable {
-    if (state->Read(std::move(on_read), buffer, hint)) {
-      on_read(absl::OkStatus());
-    }
-  });
+  bridge_->Post(
+      [state = state_, on_read = std::move(on_read), buffer]() mutable {
+        if (state->Read(std::move(on_read), buffer)) {
+          on_read(absl::OkStatus());
+        }
+      });
   return false;
 }
 

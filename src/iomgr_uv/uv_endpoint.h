@@ -63,8 +63,7 @@ class UvEndpoint final
   const EventEngine::ResolvedAddress& GetLocalAddress() const override;
   std::shared_ptr<TelemetryInfo> GetTelemetryInfo() const override;
 
-  // EndpointSupportsFdExtension. The descriptor that `on_release_fd` gets is
-  // another one than GetWrappedFd's, which is closed.
+  // EndpointSupportsFdExtension. GetWrappedFd says -1 from Shutdown on.
   int GetWrappedFd() override;
   void Shutdown(absl::AnyInvocable<void(absl::StatusOr<int> release_fd)>
                     on_release_fd) override;

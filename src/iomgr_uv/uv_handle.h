@@ -16,14 +16,13 @@
 #include <utility>
 
 #include "src/iomgr_uv/loop_bridge.h"
-#include "src/iomgr_uv/socket_registry.h"
 
 namespace uvgrpc {
 
 // A libuv handle on the heap: Init, then Close once, then freed by libuv's
-// close callback. `T` is the handle type the user works with (uv_tcp_t, or
-// uv_stream_t where it may be a TCP socket or a pipe); `Owner` is the object
-// that the trampolines forward to.
+// close callback. `T` is the handle type the user works with; `Owner` is the
+// object that the trampolines forward to. A descriptor that it watches is the
+// owner's, who closes it afterwards.
 //
 // The memory is `header + uv_handle_size(type)`, because the libuv that owns
 // the loop may be newer than our headers. `handle->data` stays null for the
@@ -65,15 +64,11 @@ class UvHandle {
     return 0;
   }
 
-  // Closes the handle, if it is open. Its file descriptor is closed before this
-  // returns; its memory, and `keep_alive`, live until libuv's close callback,
-  // which runs after the callbacks of all requests on the handle.
+  // Closes the handle, if it is open. libuv lets go of what it watches before
+  // this returns; its memory, and `keep_alive`, live until libuv's close
+  // callback.
   void Close(std::shared_ptr<void> keep_alive) {
     if (header_ == nullptr) return;
-    // Of the types that own one.
-    if (header_->type == UV_TCP || header_->type == UV_NAMED_PIPE) {
-      ForgetSocket(fd());
-    }
     Header* header = std::exchange(header_, nullptr);
     header->keep_alive = std::move(keep_alive);
     header->bridge->uv().close(reinterpret_cast<uv_handle_t*>(HandleOf(header)),
@@ -85,16 +80,6 @@ class UvHandle {
   // The handle; null when not open.
   T* get() const { return header_ == nullptr ? nullptr : HandleOf(header_); }
   uv_handle_t* base() const { return reinterpret_cast<uv_handle_t*>(get()); }
-  uv_stream_t* stream() const { return reinterpret_cast<uv_stream_t*>(get()); }
-
-  // The descriptor, or -1.
-  int fd() const {
-    uv_os_fd_t fd = -1;
-    if (header_ == nullptr || header_->bridge->uv().fileno(base(), &fd) != 0) {
-      return -1;
-    }
-    return fd;
-  }
 
   // For trampolines: the owner of a handle that libuv called us with.
   template <typename U>

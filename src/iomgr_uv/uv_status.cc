@@ -4,7 +4,6 @@
 #include "src/iomgr_uv/uv_status.h"
 
 #include <cstring>
-#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,7 +11,10 @@
 namespace uvgrpc {
 namespace {
 
-// libuv's codes on Unix are negated errno values, apart from a few of its own.
+// libuv's codes on Unix are negated errno values, apart from a few of its own,
+// which are from here on (UV_EAI_*, UV_EOF).
+constexpr int kFirstOfLibuv = 3000;
+
 absl::StatusCode CodeFor(int error) {
   switch (error) {
     case UV_ECANCELED:
@@ -54,21 +56,42 @@ absl::Status Make(int uv_error, absl::string_view what,
 
 }  // namespace
 
+std::string ErrnoText(int error) {
+  char buffer[128];
+  // The GNU strerror_r may return a string of its own instead of the buffer.
+  return strerror_r(error, buffer, sizeof(buffer));
+}
+
 absl::Status UvStatus(const UvApi& uv, int error, absl::string_view what) {
   if (error >= 0) return absl::OkStatus();
-  char reason[128];
   char name[32];
-  uv.strerror_r(error, reason, sizeof(reason));
   uv.err_name_r(error, name, sizeof(name));
+  if (-error < kFirstOfLibuv) return Make(error, what, ErrnoText(-error), name);
+  char reason[128];
+  uv.strerror_r(error, reason, sizeof(reason));
   return Make(error, what, reason, name);
 }
 
 absl::Status ErrnoStatus(int error, absl::string_view what) {
   if (error == 0) return absl::OkStatus();
-  char buffer[128];
-  // The GNU strerror_r may return a string of its own instead of the buffer.
-  const char* reason = strerror_r(error, buffer, sizeof(buffer));
-  return Make(-error, what, reason, absl::StrCat("errno ", error));
+  return Make(-error, what, ErrnoText(error), absl::StrCat("errno ", error));
+}
+
+absl::Status ConnectionLost(absl::string_view what, int error) {
+  return absl::UnavailableError(
+      absl::StrFormat("%s%s (%d)", what, ErrnoText(error), error));
+}
+
+absl::Status ConnectFailed(absl::string_view peer_uri, int error,
+                           bool at_once) {
+  if (at_once) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("Failed to connect to remote host: connect failed: "
+                        "addr: %s error: %s",
+                        peer_uri, ErrnoText(error)));
+  }
+  return absl::UnknownError(
+      absl::StrCat("Failed to connect to remote host: ", ErrnoText(error)));
 }
 
 }  // namespace uvgrpc

@@ -12,6 +12,11 @@
 
 #include <cerrno>
 #include <functional>
+#include <utility>
+
+#include "src/iomgr_uv/graceful_close.h"
+#include "src/iomgr_uv/owned_fd.h"
+#include "tests/cpp/socket_helpers.h"
 
 namespace uvgrpc {
 namespace {
@@ -105,6 +110,22 @@ TEST_F(SocketRegistryTest, NothingHappensOnWhatWasExchanged) {
               return epoll_wait(poller, &event, 1, 20) == 0 ? 0 : 2;
             }),
             0);
+}
+
+TEST_F(SocketRegistryTest, AClosedConnectionDoesNotEndTheOthersOfTheChild) {
+  auto [closed, theirs] = UnixPair();
+  EXPECT_EQ(InChild([this, &closed = closed] {
+              if (ReplaceSockets() < 2) return 1;
+              OwnedFd moved;
+              moved = std::move(closed);
+              CloseGracefully(std::move(moved), AF_UNIX);
+              char byte = 0;
+              if (read(pair_[0], &byte, 1) != -1 || errno != EAGAIN) return 2;
+              return write(pair_[0], "x", 1) == 1 ? 0 : 3;
+            }),
+            0);
+  SendAll(theirs.get(), "still here");
+  EXPECT_EQ(Receive(closed.get(), 10), "still here");
 }
 
 TEST_F(SocketRegistryTest, WhatIsForgottenIsLeftAlone) {

@@ -154,21 +154,31 @@ TEST_F(UvConnectTest, TicketsStartAtOne) {
   ASSERT_TRUE(RunUntil([&] { return first.done() && second.done(); }));
 }
 
-TEST_F(UvConnectTest, ARefusedConnectionNamesThePeer) {
+TEST_F(UvConnectTest, ARefusedConnectionIsToldAsGrpcsOwnEngineDoes) {
   ResolvedAddress address = Listen("ipv4:127.0.0.1:0").address;
-  const absl::Status status = StatusOfConnectTo(address);
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_NE(status.message().find(Describe(address)), std::string::npos)
-      << status;
-  EXPECT_NE(status.message().find("Connection refused"), std::string::npos)
+  EXPECT_EQ(StatusOfConnectTo(address),
+            absl::UnknownError(
+                "Failed to connect to remote host: Connection refused"));
+}
+
+TEST_F(UvConnectTest, AConnectThatFailsAtOnceIsToldAsGrpcsOwnEngineDoes) {
+  // TCP does not connect to many at once.
+  const absl::Status status =
+      StatusOfConnectTo(Address("ipv4:255.255.255.255:1"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find(
+                "connect failed: addr: ipv4:255.255.255.255:1 error: "),
+            std::string::npos)
       << status;
 }
 
 TEST_F(UvConnectTest, AMissingUnixPathNamesThePeer) {
   const std::string path = FreshUnixPath();
   const absl::Status status = StatusOfConnectTo(Address("unix:" + path));
-  EXPECT_FALSE(status.ok());
-  EXPECT_NE(status.message().find(path), std::string::npos) << status;
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find(path + " error: No such file or directory"),
+            std::string::npos)
+      << status;
 }
 
 TEST_F(UvConnectTest, AnEmptyAddressFailsLater) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "src/core/lib/event_engine/tcp_socket_utils.h"
 #include "tests/cpp/conformance/event_engine_suite.h"
 #include "tests/cpp/socket_helpers.h"
@@ -19,6 +20,7 @@ namespace {
 
 using grpc_event_engine::experimental::ResolvedAddressToString;
 using std::chrono::milliseconds;
+using testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
 // An address where a connection neither succeeds nor fails: the queue of the
@@ -132,18 +134,19 @@ TEST_P(ClientSuite, ConnectionsMayBeMadeAtTheSameTime) {
   EXPECT_TRUE(Wait(server->shutdown.ready()));
 }
 
-TEST_P(ClientSuite, ARefusedConnectionIsAnErrorThatNamesThePeer) {
+TEST_P(ClientSuite, ARefusedConnectionIsAnErrorInGrpcsWords) {
   const NobodysAddress nobody;
   const auto endpoint = Connect(engine(), nobody.address);
-  EXPECT_FALSE(endpoint.ok());
-  EXPECT_NE(endpoint.status().message(), "no callback");
-  EXPECT_NE(endpoint.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(endpoint.status(),
+            absl::UnknownError(
+                "Failed to connect to remote host: Connection refused"));
 }
 
-TEST_P(ClientSuite, AUnixSocketThatIsNotThereIsAnError) {
+TEST_P(ClientSuite, AUnixSocketThatIsNotThereIsAnErrorInGrpcsWords) {
   const auto endpoint = Connect(engine(), Address("unix:" + FreshUnixPath()));
-  EXPECT_FALSE(endpoint.ok());
-  EXPECT_NE(endpoint.status().message(), "no callback");
+  EXPECT_EQ(endpoint.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(endpoint.status().message()),
+              HasSubstr("error: No such file or directory"));
 }
 
 TEST_P(ClientSuite, ACancelledConnectNeverCallsBack) {
@@ -225,7 +228,69 @@ TEST_P(ClientSuite, TheEndOfTheStreamIsAnError) {
   StartRead(*connection.mine, 1, read);
   connection.oracles.reset();
   ASSERT_TRUE(Wait(read->ready()));
-  EXPECT_FALSE(read->value().ok());
+  EXPECT_EQ(read->value().status(), absl::UnavailableError("Socket closed"));
+}
+
+// Core hands the status of a lost connection to its RPCs as it is: whatever the
+// error, the code has to be the one that says "try again".
+TEST_P(ClientSuite, ALostConnectionIsUnavailableInTheWordsOfTheCLibrary) {
+  for (const char* const uri : {"ipv4:127.0.0.1:0", "unix:"}) {
+    SCOPED_TRACE(uri);
+    const bool is_tcp = *uri == 'i';
+    const PlainListener listener = Listen(is_tcp ? uri : uri + FreshUnixPath());
+    auto mine = Connect(engine(), listener.address);
+    ASSERT_TRUE(mine.ok()) << mine.status();
+    OwnedFd peer = Accept(listener);
+    auto read = std::make_shared<Later<absl::StatusOr<std::string>>>();
+    StartRead(**mine, 1, read);
+    const linger abrupt{1, 0};
+    setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &abrupt, sizeof(abrupt));
+    peer.Reset();
+    ASSERT_TRUE(Wait(read->ready()));
+    EXPECT_EQ(
+        read->value().status(),
+        absl::UnavailableError(is_tcp ? "recvmsg:Connection reset by peer (104)"
+                                      : "Socket closed"));
+    auto written = std::make_shared<Later<absl::Status>>();
+    StartWrite(**mine, "nobody hears this", written);
+    ASSERT_TRUE(Wait(written->ready()));
+    EXPECT_EQ(written->value(),
+              absl::UnavailableError("sendmsg: Broken pipe (32)"));
+  }
+}
+
+TEST_P(ClientSuite, AReadCompletesWithWhatIsThere) {
+  const PlainListener listener = Listen("ipv4:127.0.0.1:0");
+  auto mine = Connect(engine(), listener.address);
+  ASSERT_TRUE(mine.ok()) << mine.status();
+  const OwnedFd peer = Accept(listener);
+  SliceBuffer buffer;
+  Later<absl::Status> read;
+  Endpoint::ReadArgs args;
+  // A hint of more than will come.
+  args.set_read_hint_bytes(1000);
+  ASSERT_FALSE((*mine)->Read(
+      [&read](absl::Status status) { read.Set(std::move(status)); }, &buffer,
+      std::move(args)));
+  SendAll(peer.get(), "a little");
+  ASSERT_TRUE(Wait(read.ready()));
+  EXPECT_TRUE(read.value().ok()) << read.value();
+  EXPECT_EQ(Text(&buffer), "a little");
+}
+
+TEST_P(ClientSuite, UnreadInputDoesNotCostThePeerWhatWasWritten) {
+  const PlainListener listener = Listen("ipv4:127.0.0.1:0");
+  auto mine = Connect(engine(), listener.address);
+  ASSERT_TRUE(mine.ok()) << mine.status();
+  const OwnedFd peer = Accept(listener);
+  SendAll(peer.get(), "unread");
+  auto written = std::make_shared<Later<absl::Status>>();
+  StartWrite(**mine, "goodbye", written);
+  ASSERT_TRUE(Wait(written->ready()));
+  mine->reset();
+  EXPECT_EQ(Receive(peer.get(), 7), "goodbye");
+  char byte;
+  EXPECT_EQ(recv(peer.get(), &byte, 1, 0), 0) << "a reset, not the end";
 }
 
 TEST_P(ClientSuite, DataBeforeTheEndOfTheStreamIsRead) {

@@ -61,8 +61,8 @@ class OracleEndpoint final : public EventEngine::Endpoint {
             Slice::FromCopiedBuffer(data.data(), static_cast<size_t>(size)));
         on_read(absl::OkStatus());
       } else {
-        on_read(size == 0 ? absl::UnavailableError("end of file")
-                          : ErrnoStatus(errno, "oracle: recv"));
+        on_read(size == 0 ? absl::UnavailableError("Socket closed")
+                          : ConnectionLost("recvmsg:", errno));
       }
     });
     return false;
@@ -78,7 +78,7 @@ class OracleEndpoint final : public EventEngine::Endpoint {
       while (sent < text.size()) {
         const ssize_t size = send(socket->fd.get(), text.data() + sent,
                                   text.size() - sent, MSG_NOSIGNAL);
-        if (size < 0) return on_writable(ErrnoStatus(errno, "oracle: send"));
+        if (size < 0) return on_writable(ConnectionLost("sendmsg: ", errno));
         sent += static_cast<size_t>(size);
       }
       on_writable(absl::OkStatus());
@@ -270,12 +270,14 @@ EventEngine::ConnectionHandle OracleEngine::Connect(
     };
     OwnedFd fd(socket(FamilyOf(address),
                       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    bool at_once = true;
     while (connect(fd.get(), address.address(), address.size()) != 0) {
       if (errno == EISCONN) break;
       // EAGAIN is a full queue of a Unix socket.
       if (errno != EINPROGRESS && errno != EALREADY && errno != EAGAIN) {
-        return finish(ErrnoStatus(errno, "oracle: connect"));
+        return finish(ConnectFailed(Describe(address), errno, at_once));
       }
+      at_once = false;
       if (!attempts->Has(key)) return;
       if (std::chrono::steady_clock::now() >= deadline) {
         return finish(absl::DeadlineExceededError("oracle: connect"));
