@@ -270,6 +270,15 @@ cdef class ClientCall:
         self._finish(_CANCELLED, "Locally cancelled by application!", None)
         return True
 
+    cdef _relinquish(self):
+        """The same for a channel that is closed: what was written goes out first."""
+        if self._done:
+            return
+        self._cancelled_locally = True
+        self._at_end = True
+        self._call.Relinquish(b"Locally cancelled by application!")
+        self._finish(_CANCELLED, "Locally cancelled by application!", None)
+
     def cancelled(self):
         return self._done and self._code == _CANCELLED
 
