@@ -274,6 +274,10 @@ cdef class ClientCall:
         """The same for a channel that is closed: what was written goes out first."""
         if self._done:
             return
+        if self._call.is_done():
+            # Only messages keep the status back. They may still be read.
+            self._finish_from_core()
+            return
         self._cancelled_locally = True
         self._at_end = True
         self._call.Relinquish(b"Locally cancelled by application!")
@@ -283,6 +287,9 @@ cdef class ClientCall:
         return self._done and self._code == _CANCELLED
 
     def done(self):
+        if not self._done and self._channel._loop.is_closed and self._call.is_done():
+            # Nobody will read the messages that keep the status back.
+            self._finish_from_core()
         return self._done
 
     def add_done_callback(self, callback):

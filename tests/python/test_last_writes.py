@@ -149,3 +149,31 @@ def test_a_server_that_does_not_read_is_given_up() -> None:
             in_time(started, 5)
 
     run(main())
+
+
+@pytest.mark.parametrize("end", ["close", "loop"])
+def test_a_status_behind_messages_that_nobody_read_is_told_when_the_channel_goes(end: str) -> None:
+    calls = []
+
+    async def answer(_request: bytes, context: Any) -> AsyncIterator[bytes]:
+        yield b"1"
+        yield b"2"
+        context.set_details("the end")
+
+    async def main() -> None:
+        async with serving(service(Answer=grpc.unary_stream_rpc_method_handler(answer))) as running:
+            channel = aio.insecure_channel(running.target)
+            call = channel.unary_stream("/test.Service/Answer")(b"")
+            calls.append(call)
+            assert await call.read() == b"1"
+            await asyncio.sleep(0.05)
+            assert not call.done()
+            if end == "close":
+                await channel.close()
+                assert call.done()
+                assert await call.code() is grpc.StatusCode.OK
+                assert await call.read() == b"2"
+                assert await call.read() is aio.EOF
+
+    run(main(), leaves_open=end == "loop")
+    assert calls[0].done()
