@@ -94,7 +94,7 @@ PyObject* Channel::CallOwners() const {
   // calls: not while calls_ is looked through.
   std::vector<PyRef> owners;
   for (const ClientCall* call : calls_) {
-    if (call->is_done()) continue;
+    if (call->has_status()) continue;
     PyRef owner = PyRef::BorrowIfAlive(call->owner());
     if (owner) owners.push_back(std::move(owner));
   }

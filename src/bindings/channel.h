@@ -48,7 +48,8 @@ class Channel final : public LoopResident,
   void* RegisterMethod(const std::string& method);
 
   // A list of the Python objects of the calls on this channel that are not over
-  // yet; null with an exception. With the GIL.
+  // yet, or whose status waits behind messages; null with an exception. With
+  // the GIL.
   PyObject* CallOwners() const;
 
   // For ClientCall: all its life.

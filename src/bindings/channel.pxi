@@ -28,9 +28,14 @@ cdef class Channel:
     def is_closed(self):
         return self._channel.get().is_closed()
 
-    def flush(self):
-        """Hands to core what its calls have been given to send, as far as core takes it."""
+    def cancel_calls(self):
+        """Ends the calls that are not over with CANCELLED.
+
+        What they have been given to send goes out first.
+        """
         self._loop.start_now()
+        for call in self.active_calls():
+            (<ClientCall>call)._relinquish()
 
     def close(self):
         """Destroys core's channel; watches resolve. Idempotent."""

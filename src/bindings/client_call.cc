@@ -7,6 +7,7 @@
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -14,6 +15,13 @@
 #include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
+namespace {
+
+// How long a server is given to read what it was sent last, before the call is
+// cancelled because nobody waits for its end.
+constexpr std::chrono::milliseconds kReadingTime{200};
+
+}  // namespace
 
 ClientCall* ClientCall::New(std::shared_ptr<Channel> channel,
                             const Arguments& arguments,
@@ -178,6 +186,7 @@ void ClientCall::StartSends() {
 
 void ClientCall::HalfClose() {
   if (std::exchange(half_close_requested_, true)) return;
+  half_close_time_ = std::chrono::steady_clock::now();
   Collect();
 }
 
@@ -191,6 +200,41 @@ void ClientCall::Cancel(const char* details) {
   } else if (!std::exchange(cancelled_before_start_, true)) {
     cancel_details_ = details;
   }
+}
+
+void ClientCall::Relinquish(const char* details) {
+  if (done_ || cancel_timer_ != EventEngine::TaskHandle::kInvalid) return;
+  if (arguments_.request_streaming && !context_->is_closed()) {
+    context_->StartNow();
+    const auto until =
+        std::max(outgoing_.last_push(), half_close_time_) + kReadingTime;
+    if (!done_ && connected_ && std::chrono::steady_clock::now() < until) {
+      return CancelAt(until, details);
+    }
+  }
+  Cancel(details);
+}
+
+void ClientCall::CancelAt(std::chrono::steady_clock::time_point when,
+                          const char* details) {
+  // Nobody will read what still comes.
+  cancelled_ = true;
+  Ref();
+  // The engine drops what it does not run: the loop may close.
+  std::shared_ptr<ClientCall> self(this,
+                                   [](ClientCall* call) { call->Unref(); });
+  cancel_timer_ = context_->engine()->RunAfter(
+      when - std::chrono::steady_clock::now(),
+      [self = std::move(self), text = std::string(details)] {
+        self->cancel_timer_ = EventEngine::TaskHandle::kInvalid;
+        self->Cancel(text.c_str());
+      });
+}
+
+void ClientCall::StopTimer() {
+  if (cancel_timer_ == EventEngine::TaskHandle::kInvalid) return;
+  (void)context_->engine()->Cancel(
+      std::exchange(cancel_timer_, EventEngine::TaskHandle::kInvalid));
 }
 
 void ClientCall::ReleaseCore() {
@@ -218,11 +262,7 @@ void ClientCall::Abandon() {
   // Not at once: Python lets go of objects wherever it likes, also deep in what
   // core asked of it, or while the program prepares another call.
   context_->bridge()->Post([this, keep_alive = context_] {
-    // What was written may have been all that the program wanted.
-    if (!done_ && arguments_.request_streaming && !context_->is_closed()) {
-      context_->StartNow();
-    }
-    Cancel("Cancelled upon garbage collection!");
+    Relinquish("Cancelled upon garbage collection!");
     Unref();
   });
 }
@@ -280,6 +320,7 @@ bool ClientCall::HandleSent(bool ok) {
 
 bool ClientCall::HandleDone(bool /*ok*/) {
   done_ = true;
+  StopTimer();
   if (is_unary()) has_initial_metadata_ = true;
   Leave();
   outgoing_.Fail();

@@ -9,6 +9,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -61,14 +62,18 @@ class ClientCall final : public Call {
   // not been started never will be.
   void Cancel(const char* details);
 
+  // The same for a program that has only lost interest: what it wrote just now
+  // is handed to core, and the server is given some time to read it, before the
+  // cancel makes it drop what it has not read. From the top of the stack.
+  void Relinquish(const char* details);
+
   // Lets go of core's call, which keeps the channel's connection, if it is
   // over, all its batches are back and the channel is closed: the program may
   // keep this one as long as it likes.
   void ReleaseCore();
 
-  // Cuts the tie to the Python object, which is going. Soon, what was written
-  // is handed to core, and then the call is cancelled unless it is over. Any
-  // thread, with the GIL. The caller's reference is dropped.
+  // Cuts the tie to the Python object, which is going. Soon the call is
+  // relinquished. Any thread, with the GIL. The caller's reference is dropped.
   void Abandon();
 
   // Whether the status may be told: it is known, and no message that came
@@ -133,6 +138,11 @@ class ClientCall final : public Call {
   size_t AddRequestOps(grpc_op* ops);
   size_t AddStatusOp(grpc_op* op);
 
+  // Cancels later, unless the call is over by then.
+  void CancelAt(std::chrono::steady_clock::time_point when,
+                const char* details);
+  void StopTimer();
+
   // Ends a call that core never saw.
   void FinishLocally(grpc_status_code code, const char* details);
   bool HandleConnected(bool ok);
@@ -164,6 +174,8 @@ class ClientCall final : public Call {
   bool wants_progress_ = false;
   bool done_ = false;
   bool cancelled_before_start_ = false;
+  std::chrono::steady_clock::time_point half_close_time_;
+  EventEngine::TaskHandle cancel_timer_ = EventEngine::TaskHandle::kInvalid;
   std::string cancel_details_;
   grpc_byte_buffer* request_ = nullptr;  // while StartBatch needs it
 

@@ -270,10 +270,26 @@ cdef class ClientCall:
         self._finish(_CANCELLED, "Locally cancelled by application!", None)
         return True
 
+    cdef _relinquish(self):
+        """The same for a channel that is closed: what was written goes out first."""
+        if self._done:
+            return
+        if self._call.is_done():
+            # Only messages keep the status back. They may still be read.
+            self._finish_from_core()
+            return
+        self._cancelled_locally = True
+        self._at_end = True
+        self._call.Relinquish(b"Locally cancelled by application!")
+        self._finish(_CANCELLED, "Locally cancelled by application!", None)
+
     def cancelled(self):
         return self._done and self._code == _CANCELLED
 
     def done(self):
+        if not self._done and self._channel._loop.is_closed and self._call.is_done():
+            # Nobody will read the messages that keep the status back.
+            self._finish_from_core()
         return self._done
 
     def add_done_callback(self, callback):

@@ -108,6 +108,7 @@ class LoopContext final : public TurnHooks,
   // thread, but on others than the loop's it may lag behind.
   bool is_closed() const { return shut_down_ || bridge()->is_closed(); }
   LoopBridge* bridge() const { return engine_->bridge(); }
+  EventEngine* engine() const { return engine_.get(); }
   grpc_completion_queue* cq() const { return cq_; }
 
   // The channel argument that puts a channel or server on this loop. Points

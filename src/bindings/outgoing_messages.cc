@@ -37,8 +37,8 @@ void OutgoingMessages::Push(grpc_slice message, uint32_t flags) {
   if (first_is_through_) {
     NoteActivity();
     last_turn_ = call_->context()->turn();
-    last_push_ = Clock::now();
   }
+  last_push_ = Clock::now();
   bytes_ += GRPC_SLICE_LENGTH(message);
   queue_.Push(Message{message, flags});
   call_->Collect();

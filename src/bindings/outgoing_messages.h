@@ -39,6 +39,8 @@ class OutgoingMessages {
 
   // A message to send, taken over. Dropped when sending has failed.
   void Push(grpc_slice message, uint32_t flags);
+  // When the last message was pushed; long ago if none was.
+  std::chrono::steady_clock::time_point last_push() const { return last_push_; }
   // The application has come to this call again, to read or to write.
   void NoteActivity();
 

@@ -145,6 +145,7 @@ cdef extern from "src/bindings/client_call.h" namespace "uvgrpc" nogil:
         void HalfClose()
         CIncomingMessages* incoming()
         void Cancel(const char*)
+        void Relinquish(const char*)
         void Abandon()
         void set_owner(PyObject*)
         bool has_status() const
