@@ -26,6 +26,7 @@ help:
 	@echo "make tsan          C++ tests under ThreadSanitizer"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
+	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -131,11 +132,30 @@ bench: venv
 	$(call install,$(TEST),ON)
 	@$(TEST)/bin/python bench/run.py
 
+# An environment of its own: one of the programs takes no protobuf 7.
+PROGRAMS := .venv-programs
+
+$(PROGRAMS)/.ready: third_party/programs.txt
+	$(call say,Virtual environment $(PROGRAMS))
+	@$(PYTHON) -m venv $(PROGRAMS)
+	@$(PROGRAMS)/bin/pip install --progress-bar off --require-hashes --only-binary :all: -r $< \
+	  | grep --line-buffered -E '^(Collecting|Installing|Successfully)' | cut -c -100
+	@touch $@
+
+.PHONY: programs
+programs:
+	@echo "make programs: 5 min the first time on two cores beside gRPC's core, half of it downloads and Go; 1 min later"
+	@cmake/prerequisites.sh
+	@$(MAKE) --no-print-directory $(PROGRAMS)/.ready
+	$(call install,$(PROGRAMS),OFF)
+	$(call say,Programs)
+	@$(PROGRAMS)/bin/pytest tests/programs
+
 .PHONY: requirements
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && for name in requirements siblings oldest; do \
+	@cd third_party && for name in requirements siblings oldest programs; do \
 	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
 	done
