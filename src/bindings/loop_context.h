@@ -143,8 +143,8 @@ class LoopContext final : public TurnHooks,
   }
 
   // The same for work that starts or ends what core has. It comes from Python,
-  // where an object goes when it likes: by a post, too, when core's stack may be
-  // below, as it is under the fetcher of a server's certificates.
+  // where an object goes when it likes: by a post, too, when core's stack may
+  // be below, as it is under the fetcher of a server's certificates.
   template <typename Work>
   void RunFromPython(Work work) {
     if (bridge()->in_scope()) {

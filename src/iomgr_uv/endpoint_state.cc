@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -24,6 +25,14 @@ using WriteEvent = EventEngine::Endpoint::WriteEvent;
 
 // One system call takes this many pieces at most.
 constexpr size_t kMaxPieces = IOV_MAX;
+
+using Clock = std::chrono::steady_clock;
+// A full read that takes longer to deal with was too large a piece of work.
+constexpr std::chrono::microseconds kLongRead{500};
+// A connection that brought so much last time waits while deliveries are
+// behind, for so many turns at most; those that bring little go on.
+constexpr size_t kMuch = 4 * 1024;
+constexpr int kMaxTurnsToWait = 16;
 
 absl::Status EndpointClosed() {
   return absl::CancelledError("Endpoint closed");
@@ -167,17 +176,32 @@ void EndpointState::HandleReady(int error, int events) {
   Watch();
 }
 
+bool EndpointState::LetsOthersGoFirst() {
+  const bool waits = received_last_ >= kMuch && bridge_->IsBehind() &&
+                     turns_waited_ < kMaxTurnsToWait;
+  turns_waited_ = waits ? turns_waited_ + 1 : 0;
+  return waits;
+}
+
 void EndpointState::HandleReadable() {
-  size_t received = 0;
-  while (reading_ && received < kMaxReadPerTurn) {
+  // libuv says it again in the next turn.
+  if (LetsOthersGoFirst()) return;
+  size_t& received = received_last_;
+  received = 0;
+  while (reading_ && received < kMaxReadPerTurn &&
+         (received == 0 || !bridge_->IsBehind())) {
     const absl::Span<uint8_t> space = read_buffer_.Prepare();
     const ssize_t size =
         recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (size > 0) {
       received += static_cast<size_t>(size);
-      HandleReceived(static_cast<size_t>(size));
       // Most likely there is no more. If there is, libuv says so again.
-      if (static_cast<size_t>(size) < space.size()) return;
+      if (static_cast<size_t>(size) < space.size()) {
+        return HandleReceived(static_cast<size_t>(size));
+      }
+      const Clock::time_point start = Clock::now();
+      HandleReceived(static_cast<size_t>(size));
+      if (Clock::now() - start > kLongRead) read_buffer_.Shrink();
     } else if (size == 0) {
       HandleReadEnd(absl::UnavailableError("Socket closed"));
     } else if (errno == EAGAIN) {

@@ -116,6 +116,8 @@ class EndpointState final : public LoopObject,
   void HandleReady(int error, int events);
   void HandleConnected();
   void HandleReadable();
+  // Whether this connection is to wait for a turn in which there is less to do.
+  bool LetsOthersGoFirst();
   void HandleWritable();
   void HandleReceived(size_t size);
   // There will be no more to read.
@@ -160,6 +162,8 @@ class EndpointState final : public LoopObject,
   // Read, but not yet asked for.
   SliceBuffer incoming_;
   ReadBuffer read_buffer_;
+  size_t received_last_ = 0;  // in the last turn in which it read
+  int turns_waited_ = 0;      // since then
   bool reading_ = false;
 
   // The outstanding write, and what is left of it.

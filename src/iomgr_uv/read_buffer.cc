@@ -63,11 +63,15 @@ grpc_slice ReadBuffer::Take(size_t size) {
     small_reads_ = 0;
   } else if (target_size_ > initial_size_ &&
              ++small_reads_ >= kSmallReadsToShrink) {
-    target_size_ = std::max(target_size_ / 2, initial_size_);
-    small_reads_ = 0;
+    Shrink();
   }
   offered_ = 0;
   return grpc_slice_split_head(&block_, size);
+}
+
+void ReadBuffer::Shrink() {
+  target_size_ = std::max(target_size_ / 2, initial_size_);
+  small_reads_ = 0;
 }
 
 void ReadBuffer::Release() {

@@ -24,7 +24,7 @@ namespace uvgrpc {
 //
 // The block's size follows the traffic: it doubles (up to the maximum) when a
 // read fills all the space it was given, and halves (down to the initial size)
-// after a row of reads that needed little of it.
+// after a row of reads that needed little of it, or when it is told to.
 //
 // Loop thread; slices may be released on any thread.
 class ReadBuffer {
@@ -43,6 +43,9 @@ class ReadBuffer {
 
   // The first `size` > 0 bytes of that space as a slice, which the caller owns.
   [[nodiscard]] grpc_slice Take(size_t size);
+
+  // What was read last was too much to deal with at once.
+  void Shrink();
 
   // Lets go of the block and of the quota.
   void Release();
