@@ -28,6 +28,10 @@ cdef class Channel:
     def is_closed(self):
         return self._channel.get().is_closed()
 
+    def start_now(self):
+        """Hands to core what calls have been given to send, as far as core takes it."""
+        self._loop.start_now()
+
     def cancel_calls(self):
         """Ends the calls that are not over with CANCELLED.
 

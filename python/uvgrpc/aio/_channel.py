@@ -240,10 +240,11 @@ class Channel(grpc.aio.Channel):
         calls: list[Any] = [*self._intercepted_calls, *core.active_calls()]
         if grace and calls:
             await asyncio.wait([call._status_future() for call in calls], timeout=grace)
-        # What write() has accepted goes first.
-        core.flush()
-        for call in calls:
+        # What was written goes out first.
+        core.start_now()
+        for call in list(self._intercepted_calls):
             call.cancel()
+        core.cancel_calls()
         core.close()
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
