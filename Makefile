@@ -144,7 +144,7 @@ $(PROGRAMS)/.ready: third_party/programs.txt
 
 .PHONY: programs
 programs:
-	@echo "make programs: 5 min the first time on two cores beside gRPC's core, half of it downloads and Go; 1 min later"
+	@echo "make programs: 5 to 10 min the first time on two cores beside gRPC's core, most of it downloads and Go; 2 min later"
 	@cmake/prerequisites.sh
 	@$(MAKE) --no-print-directory $(PROGRAMS)/.ready
 	$(call install,$(PROGRAMS),OFF)

@@ -16,7 +16,7 @@ import pytest
 from running import HERE, Programs
 
 BACKENDS = ("stock", "uvgrpc")
-GO_TOOLS = ("grpcurl", "ghz", "server")  # the last is etcd's
+GO_TOOLS = ("grpcurl", "ghz", "server", "programs")  # etcd is "server", ours "programs"
 
 LEAST_CPU = 0.1  # seconds, for a ratio: the kernel counts in hundredths
 
@@ -79,18 +79,18 @@ def compare(stubs: Path) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def go_tools() -> Path:
-    """A folder with grpcurl, ghz and etcd, built from the modules that go/go.mod pins."""
+    """A folder with grpcurl, ghz, etcd and our program for emulators, from the modules that go.mod pins."""
     folder = HERE.parents[1] / "build" / "programs"
     folder.mkdir(parents=True, exist_ok=True)
-    say("building grpcurl, ghz and etcd: a minute or two the first time")
-    command = ["go", "build", "-mod=readonly", "-o", f"{folder}/", "tool"]
+    say("building grpcurl, ghz, etcd and emulators: some minutes the first time")
+    command = ["go", "build", "-mod=readonly", "-o", f"{folder}/", "tool", "."]
     try:
         done = subprocess.run(command, cwd=HERE / "go", capture_output=True, text=True, timeout=900)
     except FileNotFoundError:
-        pytest.skip("go is not in PATH: grpcurl, ghz and etcd are Go modules")
+        pytest.skip("go is not in PATH: grpcurl, ghz, etcd and emulators are Go modules")
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        pytest.skip(f"grpcurl, ghz and etcd could not be built: {reason[0]}")
+        pytest.skip(f"the programs in Go could not be built: {reason[0]}")
     assert all((folder / tool).exists() for tool in GO_TOOLS)
     return folder
 

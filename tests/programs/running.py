@@ -107,9 +107,9 @@ class Programs:
         return Process([sys.executable, *map(str, arguments)], {**self._environment, **environment})
 
     @contextlib.contextmanager
-    def greeter(self) -> Iterator[tuple[Process, int, dict[str, Any]]]:
+    def greeter(self, **environment: str) -> Iterator[tuple[Process, int, dict[str, Any]]]:
         """The greeter server: process, port and its first report."""
-        with self.app("greeter_server") as server:
+        with self.app("greeter_server", **environment) as server:
             ready = server.line()
             yield server, ready["port"], ready
 

@@ -8,6 +8,7 @@ sitecustomize. The environment variable PROGRAMS_BACKEND says which it is to be.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -29,6 +30,18 @@ def report(*objects: object, since: float = 0.0, **more: object) -> dict[str, ob
         "made_by": sorted({_origin(thing) for thing in objects}),
         **more,
     }
+
+
+def channels() -> list[object]:
+    """The channels of grpc.aio or uvgrpc that are open somewhere in a library."""
+    import grpc.aio
+
+    makers = {"grpc", "uvgrpc"}
+    return [
+        thing
+        for thing in gc.get_objects()
+        if isinstance(thing, grpc.aio.Channel) and type(thing).__module__.partition(".")[0] in makers
+    ]
 
 
 def _origin(thing: object) -> str:

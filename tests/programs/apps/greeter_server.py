@@ -5,6 +5,7 @@
 import backend  # isort: skip
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 
@@ -15,15 +16,16 @@ import uvloop
 from grpc_reflection.v1alpha import reflection
 
 REPLIES = 100
+GREETING = os.environ.get("GREETING", "Hello")
 
 
 class Greeter(hello_pb2_grpc.GreeterServicer):
     async def SayHello(self, request: hello_pb2.Request, context: object) -> hello_pb2.Reply:
-        return hello_pb2.Reply(message=f"Hello, {request.name}!")
+        return hello_pb2.Reply(message=f"{GREETING}, {request.name}!")
 
     async def SayHellos(self, request: hello_pb2.Request, context: object) -> AsyncIterator[hello_pb2.Reply]:
         for _ in range(REPLIES):
-            yield hello_pb2.Reply(message=f"Hello, {request.name}!")
+            yield hello_pb2.Reply(message=f"{GREETING}, {request.name}!")
 
 
 async def main() -> None:
