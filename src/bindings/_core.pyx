@@ -164,9 +164,13 @@ cdef _wake(list futures):
 
 
 cdef _forget_done(list futures):
-    """Drops the last ones if nobody waits for them any more."""
+    """Drops those that nobody waits for any more: the last ones always, all of them now and then."""
     while futures and futures[-1].done():
         futures.pop()
+    cdef Py_ssize_t count = len(futures)
+    # A power of two: seldom enough for many to wait, and what has gathered is bounded.
+    if count >= 8 and count & (count - 1) == 0:
+        futures[:] = [future for future in futures if not future.done()]
 
 
 cdef object _time_remaining(gpr_timespec deadline):

@@ -98,9 +98,11 @@ cdef class ClientCall:
         if self._serializer is not None:
             try:
                 request = self._serializer(request)
-            except Exception as error:
-                _log.exception("Exception serializing request!")
+            except BaseException as error:
                 self._fail("Exception serializing request!", error)
+                if not isinstance(error, Exception):
+                    raise
+                _log.exception("Exception serializing request!")
                 return None
         _check_bytes(request, "request", self._serializer)
         return request

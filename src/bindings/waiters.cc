@@ -3,7 +3,6 @@
 
 #include "src/bindings/waiters.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "src/bindings/python_hooks.h"
@@ -11,11 +10,18 @@
 namespace uvgrpc {
 
 void Waiters::Add(PyObject* future) {
-  futures_.erase(std::remove_if(futures_.begin(), futures_.end(),
-                                [](const PyRef& one) {
-                                  return g_python.is_done(one.get());
-                                }),
-                 futures_.end());
+  // Dropped last: that may run code which comes here again.
+  std::vector<PyRef> cancelled;
+  if (futures_.size() >= look_at_) {
+    std::vector<PyRef> waiting;
+    for (PyRef& one : futures_) {
+      (g_python.is_done(one.get()) ? cancelled : waiting)
+          .push_back(std::move(one));
+    }
+    futures_ = std::move(waiting);
+    // Twice as many as still wait: looking stays cheap when many do.
+    look_at_ = 2 * futures_.size() + 1;
+  }
   futures_.push_back(PyRef::Borrow(future));
 }
 

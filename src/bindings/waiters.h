@@ -8,14 +8,15 @@
 
 #include <Python.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "src/bindings/py_ref.h"
 
 namespace uvgrpc {
 
-// The asyncio futures that wait for the same event. One that was cancelled is
-// forgotten when the next one comes, so that waiting again and again, with a
+// The asyncio futures that wait for the same event. Those that were cancelled
+// are forgotten when others come, so that waiting again and again, with a
 // time-out each, costs no memory. With the GIL, but for empty().
 class Waiters {
  public:
@@ -26,6 +27,8 @@ class Waiters {
 
  private:
   std::vector<PyRef> futures_;
+  // So many are reason to look for cancelled ones.
+  size_t look_at_ = 1;
 };
 
 }  // namespace uvgrpc
