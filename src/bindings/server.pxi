@@ -174,12 +174,20 @@ cdef class Server:
         # From here on it sees to it that all of this is taken back.
         serving = _new_serving(context, method, needs_look_up, is_full)
         variables = PyContext_Copy(self._variables)
-        if self._plain_tasks and self._event_loop.get_task_factory() is None:
-            task = Task(serving, loop=self._event_loop, name=context._method_name, context=variables)
-        else:
-            task = self._event_loop.create_task(serving, name=context._method_name, context=variables)
+        try:
+            task = self._new_task(serving, variables)
+        except BaseException:
+            # Whoever else has it, it will not be run.
+            serving.close()
+            raise
         if not context._handler_over:  # as it is after a task that started eagerly
             context._task = task
+
+    cdef _new_task(self, _Serving serving, variables):
+        name = serving._context._method_name
+        if self._plain_tasks and self._event_loop.get_task_factory() is None:
+            return Task(serving, loop=self._event_loop, name=name, context=variables)
+        return self._event_loop.create_task(serving, name=name, context=variables)
 
     cdef _forget(self, ServicerContext context):
         """The handler of an RPC is over."""

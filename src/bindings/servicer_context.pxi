@@ -229,17 +229,27 @@ cdef class ServicerContext:
         task = self._task
         if self._closed_hook is not None:
             self._closed_hook()
-        if self._call.is_cancelled() and task is not None and not task.done():
-            task.cancel()
         self._run_callbacks_when_over()
+        # What a task factory returns need not be a task.
+        if self._call.is_cancelled() and hasattr(task, "cancel"):
+            task.cancel()
 
-    cdef _leave(self):
-        """The handler is over: breaks the cycles with its task and its thread."""
+    cdef _leave(self, int unanswered):
+        """The handler is over: breaks the cycles with its task and its thread.
+
+        If it has not answered, the status is `unanswered`.
+        """
         self._server._forget(self)
         self._closed_hook = None
         self._task = None
         self._handler_over = True
-        self._run_callbacks_when_over()
+        try:
+            if not self.done() and not self._server._loop._context.get().is_closed():
+                self._trailing = ()
+                text = "" if unanswered == _CANCELLED else "The handler ended without answering the call."
+                self._send_reply(unanswered, text)
+        finally:
+            self._run_callbacks_when_over()
 
     cdef _run_callbacks_when_over(self):
         if self._callbacks is None or not self._handler_over:
@@ -269,23 +279,35 @@ cdef class ServicerContext:
         if self._call.is_cancelled() and isinstance(error, self._usage_error):
             # It was told that the client has gone.
             return
-        _log.exception(
-            "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
-        )
-        if self.done():
-            return
+        try:
+            if not self.done():
+                self._answer_with(error)
+        finally:
+            _log.exception(
+                "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
+            )
+
+    cdef _answer_with(self, error):
         number = _UNKNOWN if self._status is None else self._status_number_of(self._status)
         if number == _OK:
             number = _UNKNOWN
         if self._server._hides_exceptions:
             text = "Unexpected error in the handler."
         else:
-            try:
-                text = f"Unexpected {type(error)}: {error}"
-            except Exception:
-                # The exception's own __str__ fails.
-                text = f"Unexpected {type(error)}"
+            text = _text_of(error)
         self._send_reply(number, text)
+
+
+cdef str _text_of(error):
+    """What grpc.aio tells clients of an exception, as far as it can be printed."""
+    try:
+        return f"Unexpected {type(error)}: {error}"
+    except Exception:
+        pass
+    try:
+        return f"Unexpected {type(error)}"
+    except Exception:
+        return f"Unexpected <class '{type(error).__name__}'>"
 
 
 def _checked_trailing_metadata(metadata):

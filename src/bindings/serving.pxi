@@ -16,12 +16,19 @@ cdef class RequestIterator:
 
     def __anext__(self):
         if self._context._call.incoming().has_message():
-            return _ready(self._context._take_message())
+            try:
+                return _ready(self._context._take_message())
+            except StopAsyncIteration as error:
+                # A deserializer's mistake, which must not look like the end of the stream.
+                raise RuntimeError("the request deserializer raised StopAsyncIteration") from error
         return self._wait()
 
     async def _wait(self):
         self._context._check_running()
-        request = await self._context._wait_for_request()
+        try:
+            request = await self._context._wait_for_request()
+        except StopAsyncIteration as error:
+            raise RuntimeError("the request deserializer raised StopAsyncIteration") from error
         if request is self._context._end_of_stream:
             raise StopAsyncIteration
         return request
@@ -42,7 +49,9 @@ cdef extern from "Python.h":
         PyAsyncMethods* tp_as_async
 
 
+# Without a tp_clear: the garbage collector must leave it what its end needs.
 @cython.freelist(64)
+@cython.no_gc_clear
 cdef class _Serving:
     """The coroutine of the task that serves an RPC.
 
@@ -60,13 +69,9 @@ cdef class _Serving:
     cdef bint _is_over
 
     def __dealloc__(self):
-        # None when the garbage collector has been there first; then the server goes, too.
-        context = self._context
-        if not self._is_over and context is not None and context._server is not None:
-            try:
-                self._end()
-            except BaseException:
-                _log.exception("forgetting an RPC whose task was dropped")
+        # A context that the garbage collector has cleared was on no books: it goes with its server.
+        if not self._is_over and self._context._server is not None:
+            self._end()
 
     @property
     def __name__(self):
@@ -114,13 +119,9 @@ cdef class _Serving:
                 raise RuntimeError("cannot reuse already awaited coroutine")
             # The handler was never entered.
             error = kind if value is None else value
-            try:
-                if not self._context.done():
-                    if isinstance(error, CancelledError) or error is CancelledError:
-                        self._context._send_reply(_CANCELLED, "")
-                    else:
-                        self._context._send_reply(_INTERNAL, "The handler of the call was not run.")
-            finally:
+            if isinstance(error, CancelledError) or error is CancelledError:
+                self._end(_CANCELLED)
+            else:
                 self._end()
             raise error
         try:
@@ -134,8 +135,8 @@ cdef class _Serving:
             self._steps.close()
         self._end()
 
-    cdef void _end(self) noexcept:
-        """Whatever exception is set stays so."""
+    cdef void _end(self, int unanswered=_INTERNAL) noexcept:
+        """An RPC that has no answer yet gets a status. Whatever exception is set stays so."""
         cdef PyObject* error[3]
         if self._is_over:
             return
@@ -146,10 +147,18 @@ cdef class _Serving:
         self._steps = None
         PyErr_Fetch(&error[0], &error[1], &error[2])
         try:
-            context._leave()
+            if context._server._loop._may_enter():
+                context._leave(unanswered)
+            else:
+                # The garbage collector runs in any thread.
+                context._event_loop.call_soon_threadsafe(_leave_later, context, unanswered)
         except BaseException:
             _log.exception("forgetting an RPC")
         PyErr_Restore(error[0], error[1], error[2])
+
+
+def _leave_later(ServicerContext context, int unanswered):
+    context._leave(unanswered)
 
 
 cdef int _reraise() except -1:
