@@ -172,8 +172,13 @@ cdef class ServicerContext:
         if self._compression is not None:
             metadata = (self._compression, *metadata)
         if metadata:
-            self._call.initial_metadata().Assign(metadata)
-            self._call.initial_metadata().Check()
+            try:
+                self._call.initial_metadata().Assign(metadata)
+                self._call.initial_metadata().Check()
+            except BaseException:
+                # Not with the status either, which tells of the mistake.
+                self._call.initial_metadata().Assign(())
+                raise
         self._metadata_sent = True
 
     async def _wait_for_request(self):

@@ -43,7 +43,7 @@ async def _busy(request: bytes, context: Any) -> bytes:
     return request
 
 
-HANDLERS = {
+HANDLERS: dict[str, Any] = {
     "at once": grpc.unary_unary_rpc_method_handler(_echo),
     "suspends": grpc.unary_unary_rpc_method_handler(_suspend),
     "stream": grpc.unary_stream_rpc_method_handler(_generate),

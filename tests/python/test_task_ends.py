@@ -317,7 +317,8 @@ def _factory(factory: Factory) -> Any:
             return asyncio.Task(coro, loop=loop, **options)
         return factory(coro, loop=loop, **options)
 
-    loop.set_task_factory(make)
+    set_task_factory: Any = loop.set_task_factory
+    set_task_factory(make)
     try:
         yield
     finally:
