@@ -24,6 +24,7 @@ help:
 	@echo "make demo          build, install into $(DEMO), run examples/helloworld/demo.py"
 	@echo "make test          lint, C++ tests (plain, ASan+UBSan), Python tests"
 	@echo "make tsan          C++ tests under ThreadSanitizer"
+	@echo "make test-asan-python  tests of calls' lives on an extension under ASan+UBSan"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -101,6 +102,22 @@ test-asan: venv
 
 tsan: venv
 	$(call preset,tsan)
+
+# The tests of calls' lives on a sanitized extension. Not in `make test`.
+ASAN := build/asan-python
+ASAN_TESTS := $(addprefix tests/python/test_,call_lives.py call_fuzz.py call_stress.py dying_calls.py \
+  last_writes.py loops_and_threads.py thread_mistakes.py)
+
+.PHONY: test-asan-python
+test-asan-python: venv
+	$(call say,Python tests: AddressSanitizer and UndefinedBehaviorSanitizer)
+	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --preset asan -B $(ASAN) -DUVGRPC_EXTENSION=ON -DUVGRPC_TESTS=OFF \
+	  -DUVGRPC_WERROR=OFF -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
+	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --build $(ASAN) --target _core
+	@rm -rf $(ASAN)/package && mkdir $(ASAN)/package && cp -r python/uvgrpc $(ASAN)/package
+	@cp $(ASAN)/src/bindings/_core*.so $(ASAN)/package/uvgrpc
+	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$(CURDIR)/$(ASAN)/package" $(TEST)/bin/python -m pytest $(ASAN_TESTS)
 
 # The oldest grpcio that pyproject.toml allows, put before the one of $(TEST).
 OLDEST := build/oldest-grpcio

@@ -242,11 +242,13 @@ async def body(channel):
             for call in calls:
                 call.add_done_callback(callback)
             await asyncio.gather(*map(outcome, calls))
+    loaded.set()
     await asyncio.gather(*(load() for _ in range(5)))
     return "stopped"
 
 def press(over):
     # Again if nothing came of it: Python loses what a weak reference's callback raises.
+    loaded.wait()
     time.sleep(random.random() * 0.05)
     while not over.is_set():
         os.kill(os.getpid(), number)
@@ -254,7 +256,7 @@ def press(over):
 
 seen = set()
 for _ in range(10):
-    over = threading.Event()
+    loaded, over = threading.Event(), threading.Event()
     presser = threading.Thread(target=press, args=(over,))
     presser.start()
     seen.add(ended(body)[0])
