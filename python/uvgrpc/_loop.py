@@ -15,6 +15,7 @@ import uvloop
 import uvloop.loop
 
 from uvgrpc import _core
+from uvgrpc._fork import can_be_left_in_child
 
 # The _core.Loop of an event loop is an attribute of it, so that it lives and dies
 # with the loop and a look-up costs nothing.
@@ -139,6 +140,7 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     attributes[_AT_CLOSE] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
     attributes["run_forever"] = _runner(event_loop, created)
+    can_be_left_in_child(event_loop)
     return created
 
 

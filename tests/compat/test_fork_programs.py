@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import pytest
 from forking import PARENT
@@ -28,6 +29,112 @@ async def use():
     assert await reaped(pid) == 3
 
 uvloop.run(with_parent(use))
+""",
+        limit=30,
+    )
+    assert outcome.result is True
+
+
+# What a child does to leave, and where.
+LEAVING = {
+    "a task": "await asyncio.create_task(leave())",
+    "a handler": "await wire.method('Leave')(b'')",
+    "a callback": "loop.call_soon(sys.exit, 3); await asyncio.Event().wait()",
+    "a block that awaits at its end": """
+try:
+    sys.exit(3)
+finally:
+    ended = loop.create_future()
+    loop.call_later(0.01, ended.set_result, None)
+    await ended
+""",
+    "behind a loop of its own": """
+async def own():
+    async with wired(uu(echo)) as own, asyncio.timeout(10):
+        assert await own(b"own") == b"own"
+uvloop.run(own())
+sys.exit(3)
+""",
+    "the child of a child": """
+if os.fork() == 0:
+    sys.exit(3)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+""",
+    "the child of a loop of its own": """
+async def own():
+    async with wired(uu(echo)) as own, asyncio.timeout(10):
+        assert await own(b"own") == b"own"
+        if os.fork() == 0:
+            sys.exit(3)
+        sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+uvloop.run(own())
+""",
+}
+
+
+@pytest.mark.parametrize("place", LEAVING)
+def test_a_child_may_leave_the_parents_loop_from_anywhere(place: str) -> None:
+    """Whatever asyncio thinks of the parent's loop in the child, which depends on Python's version."""
+    outcome = run_program(
+        f"""{PARENT}
+async def main():
+    loop = asyncio.get_running_loop()
+    forked = None
+
+    async def leave(request=b"", context=None):
+        nonlocal forked
+        forked = os.fork()
+        if forked == 0:
+            sys.exit(3)
+        return b""
+
+    async with wired(uu(echo), methods={{"Leave": uu(leave)}}) as wire:
+        if {place in ("a task", "a handler")}:
+{textwrap.indent(LEAVING[place], " " * 12)}
+        else:
+            forked = os.fork()
+            if forked == 0:
+{textwrap.indent(LEAVING[place], " " * 16)}
+        assert await reaped(forked) == 3
+        assert await wire(b"on") == b"on"
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=30,
+    )
+    assert (outcome.returncode, outcome.out) == (0, "true\n")
+    # Before Python 3.14 asyncio says that nobody asked for the outcome of the handler's task.
+    assert outcome.err == "" or place == "a handler"
+
+
+def test_a_child_of_a_loop_with_an_exception_handler() -> None:
+    """It hears of what goes wrong in the child, and of nothing else."""
+    outcome = run_program(
+        f"""{PARENT}
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: heard.append(str(context.get("exception"))))
+    async with wired(uu(echo)) as wire:
+        assert await wire(b"x") == b"x"
+        pid = os.fork()
+        if pid == 0:
+            loop.call_exception_handler({{"message": "its own"}})
+            loop.call_later(0.01, int, "no number")
+            loop.call_later(0.02, sys.exit, 3)
+            await loop.create_future()
+        assert await reaped(pid) == 3
+        assert heard == []
+    print("true")
+
+heard = []
+parent = os.getpid()
+try:
+    uvloop.run(main())
+finally:
+    if os.getpid() != parent:
+        expected = ["None", "invalid literal for int() with base 10: 'no number'"]
+        os._exit(3 if heard == expected else 4)
 """,
         limit=30,
     )
