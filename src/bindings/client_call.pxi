@@ -26,6 +26,7 @@ cdef class ClientCall:
     # The response waits for somebody who wants to know how the call ended: it is
     # deserialized by whoever that is, in the context and the task of theirs.
     cdef bint _is_raw
+    cdef object _settling_thread
     cdef bint _cancelled_locally
     cdef bint _at_end
     cdef int _code
@@ -166,24 +167,40 @@ cdef class ClientCall:
         self._finish(code, CStrFromSlice(self._call.details()), debug)
 
     cdef int _settle(self) except -1:
-        """The call is done: makes sure that its outcome is what it will be told to be."""
+        """The call is done: makes sure that its outcome is what it will be told to be.
+
+        Two threads that ask at the same time may both deserialize the response; the first
+        one that is through decides.
+        """
+        if not self._is_raw:
+            return 0
+        thread = get_ident()
+        if self._settling_thread == thread:
+            return 0  # the deserializer asks
+        self._settling_thread = thread
+        response = problem = None
+        try:
+            response = self._take_response()
+        except BaseException as error:
+            problem = error
         if not self._is_raw:
             return 0
         self._is_raw = False
-        try:
-            self._response = self._take_response()
-        except CancelledError:
+        self._response = response
+        if problem is None:
+            return 0
+        if isinstance(problem, CancelledError):
             # As from a task that runs the call, which is what grpc.aio has.
             self._cancelled_locally = True
             self._code = _CANCELLED
             self._details = "Locally cancelled by application!"
-        except BaseException as problem:
-            self._code = _INTERNAL
-            self._details = "Exception deserializing response!"
-            self._debug_error_string = repr(problem)
-            if not isinstance(problem, Exception):
-                raise
-            _log.exception("Exception deserializing response!")
+            return 0
+        self._code = _INTERNAL
+        self._details = "Exception deserializing response!"
+        self._debug_error_string = repr(problem)
+        if not isinstance(problem, Exception):
+            raise problem
+        _log.error("Exception deserializing response!", exc_info=problem)
         return 0
 
     cdef _take_response(self):

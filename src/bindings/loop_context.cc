@@ -17,16 +17,22 @@
 namespace uvgrpc {
 namespace {
 
-// Rounds of settling before Python gets its turn.
+// Rounds of settling before Python gets its turn, how long they may last, and
+// how many completions go between two looks at the clock.
 constexpr int kMaxSettleRounds = 64;
+constexpr std::chrono::microseconds kSettlingTime{1000};
+constexpr int kSettledPerLook = 16;
 // What is collected starts when so much has gathered, or so long after the
 // first of it.
-constexpr int kStartCount = 32;
+constexpr int kStartCount = 64;
 constexpr std::chrono::microseconds kStartAfter{500};
 // How long one delivery may last before others of the ready queue get their
-// turn, and how many completions go between two looks at the clock.
+// turn, and how many completions go between two looks at the clock. Each of
+// them may have a task run in the next turn, which takes longer than its
+// delivery: so their number is bounded, too.
 constexpr std::chrono::microseconds kDeliveryTime{1000};
 constexpr int kDeliveriesPerLook = 8;
+constexpr int kMaxDeliveries = 128;
 
 }  // namespace
 
@@ -157,28 +163,38 @@ void LoopContext::StartUpTo(const Collectable* last) {
 void LoopContext::Complete(Completion* completion) {
   if (InLoopThread()) {
     completed_.Push(completion);
+    ++completed_count_;
     bridge()->RequestDelivery();
     return;
   }
-  bridge()->Post([self = shared_from_this(), completion] {
-    self->completed_.Push(completion);
-    self->bridge()->RequestDelivery();
-  });
+  bridge()->Post(
+      [self = shared_from_this(), completion] { self->Complete(completion); });
 }
 
 bool LoopContext::SettleCompletions() {
   bool any = false;
+  TimeLimit limit(kSettlingTime);
+  int settled = 0;
+  bool is_over = false;
   // Settling may start the next operation, which may be complete at once.
-  for (int round = 0; round < kMaxSettleRounds && !completed_.empty();
-       ++round) {
+  for (int round = 0;
+       round < kMaxSettleRounds && !completed_.empty() && !is_over; ++round) {
     any = true;
     const grpc_core::ExecCtx exec_ctx;
-    while (Completion* completion = completed_.Pop()) {
-      if (!completion->Settle(completion->ok_)) continue;
-      pending_.Push(completion);
-      ++pending_count_;
+    while (!is_over) {
+      Completion* completion = completed_.Pop();
+      if (completion == nullptr) break;
+      --completed_count_;
+      if (completion->Settle(completion->ok_)) {
+        pending_.Push(completion);
+        ++pending_count_;
+      }
+      // A loop that closes has no further turn to leave anything to.
+      is_over =
+          ++settled % kSettledPerLook == 0 && limit.IsOver() && !is_closed();
     }
   }
+  if (!completed_.empty()) bridge()->RequestDelivery();
   return any;
 }
 
@@ -235,7 +251,8 @@ void LoopContext::DeliverWhile(TimeLimit* limit) {
     NoteException();
     if (limit == nullptr) continue;
     if (exit_) break;
-    if (++delivered % kDeliveriesPerLook == 0 && limit->IsOver()) break;
+    if (++delivered == kMaxDeliveries) break;
+    if (delivered % kDeliveriesPerLook == 0 && limit->IsOver()) break;
   }
 }
 

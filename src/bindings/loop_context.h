@@ -173,11 +173,13 @@ class LoopContext final : public TurnHooks,
   // TurnHooks
   void StartCollected() override;
   bool DeliverCompletions() override;
-  bool IsBehind() const override { return pending_count_ >= kBehind; }
+  bool IsBehind() const override {
+    return completed_count_ + pending_count_ >= kBehind;
+  }
 
  private:
-  // So many completions that wait for Python are a reason not to make more.
-  static constexpr int kBehind = 32;
+  // So many completions that wait are a reason not to make more.
+  static constexpr int kBehind = 128;
 
   friend class LoopResident;
   class QueueShutdown;
@@ -185,8 +187,8 @@ class LoopContext final : public TurnHooks,
 
   // Starts what is collected, up to `last` (null: all of it).
   void StartUpTo(const Collectable* last);
-  // Settles what has completed, without the GIL being needed. Returns whether
-  // anything had.
+  // Settles what has completed, for some time, without the GIL being needed.
+  // Returns whether anything had.
   bool SettleCompletions();
   void ScheduleDelivery();
   // Delivers until nothing is left, or the loop is to end, or `limit` is over.
@@ -203,6 +205,7 @@ class LoopContext final : public TurnHooks,
   int collected_count_ = 0;
   Clock::time_point collecting_since_;
   CompletionList completed_;
+  int completed_count_ = 0;
   // What waits for Python, and whether an entry of the ready queue will see to
   // it.
   CompletionList pending_;

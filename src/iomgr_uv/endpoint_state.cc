@@ -32,7 +32,7 @@ constexpr std::chrono::microseconds kLongRead{500};
 // A connection that brought so much last time waits while deliveries are
 // behind, for so many turns at most; those that bring little go on.
 constexpr size_t kMuch = 4 * 1024;
-constexpr int kMaxTurnsToWait = 16;
+constexpr int kMaxTurnsToWait = 256;
 
 absl::Status EndpointClosed() {
   return absl::CancelledError("Endpoint closed");
@@ -184,13 +184,16 @@ bool EndpointState::LetsOthersGoFirst() {
 }
 
 void EndpointState::HandleReadable() {
+  const bool had_to_wait = turns_waited_ > 0;
   // libuv says it again in the next turn.
   if (LetsOthersGoFirst()) return;
   size_t& received = received_last_;
   received = 0;
   while (reading_ && received < kMaxReadPerTurn &&
          (received == 0 || !bridge_->IsBehind())) {
-    const absl::Span<uint8_t> space = read_buffer_.Prepare();
+    absl::Span<uint8_t> space = read_buffer_.Prepare();
+    // One that had to wait is not to be the next that others wait for.
+    if (had_to_wait) space = space.subspan(0, kMuch);
     const ssize_t size =
         recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (size > 0) {

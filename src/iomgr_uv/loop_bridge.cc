@@ -210,7 +210,7 @@ void LoopBridge::Drain(bool deliver) {
   TimeLimit limit(kDrainTime);
   while (!local_.empty() || (deliver && delivery_requested_)) {
     if (!local_.empty()) {
-      if (IsBehind() || limit.IsOver()) break;
+      if ((IsBehind() && due_ == 0) || limit.IsOver()) break;
       RunLocalWork(&limit);
     } else {
       delivery_requested_ = false;
@@ -231,10 +231,12 @@ void LoopBridge::RunLocalWork(TimeLimit* limit) {
   running_.swap(local_);
   size_t done = 0;
   while (done < running_.size()) {
+    if (done >= due_ && IsBehind() && !is_closed()) break;
     running_[done++].Run();
     // A loop that is closed meanwhile has no further turn to leave work to.
     if (done % kWorkPerLook == 0 && limit->IsOver() && !is_closed()) break;
   }
+  due_ -= std::min(due_, done);
   // The rest goes in front of what was posted meanwhile.
   running_.erase(running_.begin(),
                  running_.begin() + static_cast<std::ptrdiff_t>(done));
@@ -263,6 +265,7 @@ void LoopBridge::HandlePrepare() {
   uv_.prepare_stop(handles_->prepare.get());
   prepare_armed_ = false;
   in_prepare_ = true;
+  due_ = local_.size();
   {
     CallbackScope scope(this);
     for (int round = 0; round < kMaxRoundsPerPrepare && has_work(); ++round) {

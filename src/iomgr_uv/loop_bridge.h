@@ -82,8 +82,8 @@ class TurnHooks {
   // Hands over completions that arrived since. Returns whether there were any.
   virtual bool DeliverCompletions() = 0;
 
-  // Whether so much waits to be delivered that the engine should not produce
-  // more before the loop has turned. While it is, the loop does not sleep.
+  // Whether so much has completed that the engine should not produce more
+  // before the loop has turned. While it is, the loop does not sleep.
   virtual bool IsBehind() const { return false; }
 };
 
@@ -98,7 +98,9 @@ class TurnHooks {
 // next turn, so that other users of the loop, and other connections, get
 // theirs. Work that is posted during a drain runs after all that was there
 // before, and in a later turn when deliveries are behind: core yields by
-// posting. Work that is posted on the loop thread outside a
+// posting. It does run in that turn, however far behind they are: a combiner of
+// core's that has yielded stays locked until then, and gathers work. Work that
+// is posted on the loop thread outside a
 // scope (Python code between two polls) arms a prepare handle, which runs after
 // uvloop's ready queue and before the poll. Work from other threads goes
 // through an async handle. With nothing posted neither is armed, so an idle
@@ -227,7 +229,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // re-entrant: a call from inside does nothing, the outer one goes on.
   // Bounded: what is left over is done in the next turn.
   void Drain(bool deliver);
-  // Runs what is posted at present, within `limit`. For Drain only.
+  // Runs what is posted at present, within `limit`; when deliveries are behind,
+  // what is due. For Drain only.
   void RunLocalWork(TimeLimit* limit);
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
@@ -255,6 +258,7 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   TurnHooks* hooks_ = nullptr;
   std::vector<Work> local_;
   std::vector<Work> running_;  // what Drain took from local_; keeps its memory
+  size_t due_ = 0;  // of local_, from its front: there when the turn began
   LoopObject* objects_ = nullptr;
   int scope_depth_ = 0;
   bool draining_ = false;

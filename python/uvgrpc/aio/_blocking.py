@@ -289,14 +289,18 @@ async def run_blocking(
 def _run_single(
     behavior: Callable[..., Any], request: Any, context: BlockingServicerContext, _bridge: _Bridge
 ) -> Any:
-    return behavior(request, context)
+    try:
+        return behavior(request, context)
+    except StopIteration as error:
+        # No future takes it for an exception.
+        raise RuntimeError("the handler raised StopIteration") from error
 
 
 def _run_stream(
     behavior: Callable[..., Any], request: Any, context: BlockingServicerContext, bridge: _Bridge
 ) -> Any:
     """Sends what a handler yields; gives back what cannot be iterated over here."""
-    responses = behavior(request, context)
+    responses = _run_single(behavior, request, context, bridge)
     if inspect.isawaitable(responses) or hasattr(responses, "__aiter__"):
         return responses
     try:

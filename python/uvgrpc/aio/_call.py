@@ -203,12 +203,12 @@ async def _send_requests(
                 wait = push(request)
                 if wait is not None and not await wait:
                     return
-    except asyncio.CancelledError:
-        _cancel(reference)
-        raise
     except Exception as error:
         _log.debug("Client request_iterator raised exception: %r", error)
         _cancel(reference)
+    except BaseException:
+        _cancel(reference)
+        raise
     else:
         call = reference()
         if call is not None:
