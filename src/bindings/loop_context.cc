@@ -164,6 +164,7 @@ void LoopContext::Complete(Completion* completion) {
   if (InLoopThread()) {
     completed_.Push(completion);
     ++completed_count_;
+    ++completed_in_all_;
     bridge()->RequestDelivery();
     return;
   }

@@ -176,6 +176,7 @@ class LoopContext final : public TurnHooks,
   bool IsBehind() const override {
     return completed_count_ + pending_count_ >= kBehind;
   }
+  uint64_t CompletionCount() const override { return completed_in_all_; }
 
  private:
   // So many completions that wait are a reason not to make more.
@@ -206,6 +207,7 @@ class LoopContext final : public TurnHooks,
   Clock::time_point collecting_since_;
   CompletionList completed_;
   int completed_count_ = 0;
+  uint64_t completed_in_all_ = 0;
   // What waits for Python, and whether an entry of the ready queue will see to
   // it.
   CompletionList pending_;

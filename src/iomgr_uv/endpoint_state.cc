@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -33,6 +34,11 @@ constexpr std::chrono::microseconds kLongRead{500};
 // behind, for so many turns at most; those that bring little go on.
 constexpr size_t kMuch = 4 * 1024;
 constexpr int kMaxTurnsToWait = 256;
+// Core deals with all that it gets at once before it writes anything. A
+// connection that left deliveries behind is held back: it gets its next pieces
+// one a turn, of kMuch bytes, as long as each still completes so many things.
+constexpr int kSmallPieces = 64;
+constexpr uint64_t kMany = 32;
 
 absl::Status EndpointClosed() {
   return absl::CancelledError("Endpoint closed");
@@ -114,19 +120,53 @@ bool EndpointState::Read(Callback&& on_read, SliceBuffer* buffer) {
   CHECK(read_target_ == nullptr) << "a read is outstanding already";
   (void)Attach();
   buffer->Clear();
-  if (incoming_.Length() > 0) {
+  if (incoming_.Length() > 0 && !IsHeldBack()) {
     buffer->Swap(incoming_);
     StartReading();
     return true;
   }
-  if (!read_error_.ok()) {
+  if (!read_error_.ok() && incoming_.Length() == 0) {
     CompleteLater(std::move(on_read), read_error_);
     return false;
   }
   on_read_ = std::move(on_read);
   read_target_ = buffer;
-  StartReading();
+  if (incoming_.Length() > 0) {
+    // Given at once, core would deal with it before it writes anything.
+    bridge_->Post([self = shared_from_this()] { self->GiveBuffered(); });
+  } else {
+    StartReading();
+  }
   return false;
+}
+
+bool EndpointState::IsHeldBack() {
+  if (bridge_->IsBehind() ||
+      (small_pieces_ > 0 &&
+       bridge_->CompletionCount() - completions_before_ >= kMany)) {
+    small_pieces_ = kSmallPieces;
+  }
+  return small_pieces_ > 0;
+}
+
+size_t EndpointState::NextPiece() {
+  const bool held_back = IsHeldBack();
+  completions_before_ = bridge_->CompletionCount();
+  if (!held_back) return std::numeric_limits<size_t>::max();
+  --small_pieces_;
+  return kMuch;
+}
+
+void EndpointState::GiveBuffered() {
+  if (read_target_ == nullptr) return;  // closed meanwhile
+  const size_t piece = NextPiece();
+  if (incoming_.Length() <= piece) {
+    read_target_->Swap(incoming_);
+    StartReading();
+  } else {
+    incoming_.MoveFirstNBytesIntoSliceBuffer(piece, *read_target_);
+  }
+  FinishRead(absl::OkStatus());
 }
 
 void EndpointState::StartReading() {
@@ -184,16 +224,14 @@ bool EndpointState::LetsOthersGoFirst() {
 }
 
 void EndpointState::HandleReadable() {
-  const bool had_to_wait = turns_waited_ > 0;
   // libuv says it again in the next turn.
   if (LetsOthersGoFirst()) return;
   size_t& received = received_last_;
   received = 0;
   while (reading_ && received < kMaxReadPerTurn &&
          (received == 0 || !bridge_->IsBehind())) {
-    absl::Span<uint8_t> space = read_buffer_.Prepare();
-    // One that had to wait is not to be the next that others wait for.
-    if (had_to_wait) space = space.subspan(0, kMuch);
+    const absl::Span<uint8_t> space =
+        read_buffer_.Prepare().subspan(0, NextPiece());
     const ssize_t size =
         recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (size > 0) {
@@ -217,8 +255,7 @@ void EndpointState::HandleReadable() {
 
 void EndpointState::HandleReceived(size_t size) {
   const grpc_slice slice = read_buffer_.Take(size);
-  if (read_target_ != nullptr) {
-    // Nothing waits in `incoming_`: Read would have taken it.
+  if (read_target_ != nullptr && incoming_.Length() == 0) {
     grpc_slice_buffer_add_indexed(read_target_->c_slice_buffer(), slice);
     return FinishRead(absl::OkStatus());
   }
@@ -229,7 +266,9 @@ void EndpointState::HandleReceived(size_t size) {
 void EndpointState::HandleReadEnd(absl::Status why) {
   read_error_ = std::move(why);
   StopReading();
-  if (read_target_ != nullptr) FinishRead(read_error_);
+  if (read_target_ != nullptr && incoming_.Length() == 0) {
+    FinishRead(read_error_);
+  }
 }
 
 void EndpointState::FinishRead(absl::Status status) {

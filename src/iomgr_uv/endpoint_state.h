@@ -55,7 +55,7 @@ class EndpointState final : public LoopObject,
   using WriteEventSink = EventEngine::Endpoint::WriteEventSink;
 
   // What is read ahead of need.
-  static constexpr size_t kMaxBuffered = 256 * 1024;
+  static constexpr size_t kMaxBuffered = 64 * 1024;
   // After so much the rest waits for the next turn, behind everything else.
   static constexpr size_t kMaxReadPerTurn = 256 * 1024;
 
@@ -116,6 +116,12 @@ class EndpointState final : public LoopObject,
   void HandleReady(int error, int events);
   void HandleConnected();
   void HandleReadable();
+  // Whether this connection brings more than can be dealt with.
+  bool IsHeldBack();
+  // How much core may get at once.
+  size_t NextPiece();
+  // Completes the outstanding Read with what was read ahead, or a part of it.
+  void GiveBuffered();
   // Whether this connection is to wait for a turn in which there is less to do.
   bool LetsOthersGoFirst();
   void HandleWritable();
@@ -162,8 +168,10 @@ class EndpointState final : public LoopObject,
   // Read, but not yet asked for.
   SliceBuffer incoming_;
   ReadBuffer read_buffer_;
-  size_t received_last_ = 0;  // in the last turn in which it read
-  int turns_waited_ = 0;      // since then
+  size_t received_last_ = 0;         // in the last turn in which it read
+  int turns_waited_ = 0;             // since then
+  int small_pieces_ = 0;             // still to come
+  uint64_t completions_before_ = 0;  // before the last piece
   bool reading_ = false;
 
   // The outstanding write, and what is left of it.

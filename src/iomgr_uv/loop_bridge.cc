@@ -208,20 +208,23 @@ void LoopBridge::Drain(bool deliver) {
   if (draining_) return;
   draining_ = true;
   TimeLimit limit(kDrainTime);
+  bool delivered = false;
   while (!local_.empty() || (deliver && delivery_requested_)) {
     if (!local_.empty()) {
       if ((IsBehind() && due_ == 0) || limit.IsOver()) break;
       RunLocalWork(&limit);
     } else {
+      delivered = true;
       delivery_requested_ = false;
       if (hooks_ == nullptr || !hooks_->DeliverCompletions()) break;
       if (limit.IsOver()) break;
     }
   }
-  // What is left waits for the next turn; not so what has completed.
-  if (deliver && std::exchange(delivery_requested_, false) &&
-      hooks_ != nullptr) {
-    (void)hooks_->DeliverCompletions();
+  // What is left waits for the next turn, but deliveries must not wait for work
+  // that always comes again.
+  if (deliver && delivery_requested_ && !delivered) {
+    delivery_requested_ = false;
+    if (hooks_ != nullptr) (void)hooks_->DeliverCompletions();
   }
   draining_ = false;
   if (!local_.empty() || delivery_requested_) ArmPrepare();
@@ -268,7 +271,10 @@ void LoopBridge::HandlePrepare() {
   due_ = local_.size();
   {
     CallbackScope scope(this);
-    for (int round = 0; round < kMaxRoundsPerPrepare && has_work(); ++round) {
+    TimeLimit limit(kDrainTime);
+    for (int round = 0; round < kMaxRoundsPerPrepare && has_work() &&
+                        (round == 0 || !limit.IsOver());
+         ++round) {
       if (std::exchange(turn_requested_, false) && hooks_ != nullptr) {
         hooks_->StartCollected();
       }

@@ -85,6 +85,9 @@ class TurnHooks {
   // Whether so much has completed that the engine should not produce more
   // before the loop has turned. While it is, the loop does not sleep.
   virtual bool IsBehind() const { return false; }
+
+  // How much has completed so far, in all.
+  virtual uint64_t CompletionCount() const { return 0; }
 };
 
 // Threads: the loop thread is the one that runs the loop: whatever thread libuv
@@ -160,6 +163,9 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
 
   // See TurnHooks.
   bool IsBehind() const { return hooks_ != nullptr && hooks_->IsBehind(); }
+  uint64_t CompletionCount() const {
+    return hooks_ == nullptr ? 0 : hooks_->CompletionCount();
+  }
 
   // Around everything that libuv calls us with.
   class CallbackScope {
