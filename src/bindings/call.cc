@@ -17,8 +17,10 @@ namespace uvgrpc {
 
 PythonHooks g_python;
 
-Call::Call(std::shared_ptr<LoopContext> context)
-    : LoopResident(context.get()),
+Call::Call(std::shared_ptr<LoopContext> context,
+           std::chrono::microseconds patience)
+    : Collectable(patience),
+      LoopResident(context.get()),
       context_(std::move(context)),
       wake_tag_(this) {}
 

@@ -10,6 +10,7 @@
 #include <grpc/grpc.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -68,7 +69,8 @@ class Call : public Collectable, public LoopResident {
   void WakeLater();
 
  protected:
-  explicit Call(std::shared_ptr<LoopContext> context);
+  Call(std::shared_ptr<LoopContext> context,
+       std::chrono::microseconds patience);
   virtual ~Call();
 
   // Wakes the Python code that waits for a part of this call. With the GIL.

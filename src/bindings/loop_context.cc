@@ -22,10 +22,10 @@ namespace {
 constexpr int kMaxSettleRounds = 64;
 constexpr std::chrono::microseconds kSettlingTime{1000};
 constexpr int kSettledPerLook = 16;
-// What is collected starts when so much has gathered, or so long after the
-// first of it.
-constexpr int kStartCount = 64;
-constexpr std::chrono::microseconds kStartAfter{500};
+// What is collected starts when so much has gathered, if time has not run out
+// before; and how much may come between two looks at the clock.
+constexpr int kStartCount = 128;
+constexpr int kCollectedPerLook = 8;
 // How long one delivery may last before others of the ready queue get their
 // turn, and how many completions go between two looks at the clock. Each of
 // them may have a task run in the next turn, which takes longer than its
@@ -120,16 +120,16 @@ void LoopContext::Collect(Collectable* work) {
   *collected_tail_ = work;
   collected_tail_ = &work->next_collected_;
   bridge()->RequestTurn();
-  const Clock::time_point now = Clock::now();
   if (++collected_count_ == 1) {
-    collecting_since_ = now;
-  } else if ((collected_count_ > kStartCount ||
-              now - collecting_since_ > kStartAfter) &&
+    collecting_since_ = Clock::now();
+  } else if (collected_count_ % kCollectedPerLook == 0 &&
+             (collected_count_ > kStartCount ||
+              Clock::now() - collecting_since_ > work->patience_) &&
              !bridge()->in_scope()) {
     // All but the newest, to which more may come.
     LoopBridge::CallScope scope(bridge());
     StartUpTo(work);
-    collecting_since_ = now;
+    collecting_since_ = Clock::now();
   }
 }
 

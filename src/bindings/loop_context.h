@@ -34,7 +34,10 @@ class Collectable {
   Collectable& operator=(const Collectable&) = delete;
 
  protected:
-  Collectable() = default;
+  // `patience`: how long after the first of a turn's work all that came before
+  // this may be started, so that the peer has something to do meanwhile.
+  explicit Collectable(std::chrono::microseconds patience)
+      : patience_(patience) {}
   ~Collectable() = default;
 
  private:
@@ -43,6 +46,7 @@ class Collectable {
   // shares. Drops whatever keeps the object on the list alive.
   virtual void StartCollected() = 0;
 
+  const std::chrono::microseconds patience_;
   Collectable* next_collected_ = nullptr;
   bool is_collected_ = false;
 };

@@ -14,6 +14,13 @@
 #include "src/core/transport/auth_context.h"
 
 namespace uvgrpc {
+namespace {
+
+// A server has the replies of a turn together soon, and its clients have work
+// of their own: more writes cost it more than they bring.
+constexpr std::chrono::microseconds kPatience{500};
+
+}  // namespace
 
 grpc_core::Server::RegisteredCallAllocation ServerCall::AllocateRegistered(
     Server* server, int method, bool reads_request) {
@@ -34,7 +41,7 @@ grpc_core::Server::BatchCallAllocation ServerCall::AllocateGeneric(
 }
 
 ServerCall::ServerCall(Server* server, int method, bool reads_request)
-    : Call(server->shared_context()),
+    : Call(server->shared_context(), kPatience),
       server_(server),
       method_(method),
       reads_request_(reads_request),
