@@ -19,10 +19,7 @@ from support import aio, environment, run
 pytestmark = [pytest.mark.uvgrpc_only, pytest.mark.slow]
 
 # The goal on an idle machine, and what a shared one with two cores makes of it.
-_GOAL_MS = float(os.environ.get("UVGRPC_TEST_FAIR_MS", "50"))
-
-# To be removed where the turn's budget holds for what a connection has pending.
-_needs_budget = pytest.mark.xfail(reason="one work item of the combiner's takes 35 ms", strict=False)
+_GOAL_MS = float(os.environ.get("UVGRPC_TEST_FAIR_MS", "20"))
 
 
 async def _echo(request: bytes, context: Any) -> bytes:
@@ -61,7 +58,12 @@ async def _turns(lengths: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "calls"),
-    [pytest.param("frames", 5000, ), ("unary", 5000), ("stream", 50), ("upload", 20)],
+    [
+        ("frames", 5000),
+        ("unary", 5000),
+        ("stream", 50),
+        ("upload", 20),
+    ],
 )
 def test_a_second_connection_is_answered_soon(kind: str, calls: int) -> None:
     async def main() -> None:

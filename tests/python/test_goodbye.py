@@ -14,11 +14,7 @@ from support import LIMIT, echo, run, service, serving
 
 pytestmark = pytest.mark.uvgrpc_only
 
-# To be removed where the engine's part is merged.
-_needs_engine = pytest.mark.xfail(reason="needs the engine's sockets of its own", strict=False)
 
-
-@_needs_engine
 def test_an_invalid_preface_of_any_length_is_turned_away() -> None:
     async def is_turned_away(port: int, size: int) -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -194,9 +194,6 @@ def test_an_exception_ends_the_rpc(
 ) -> None:
     """In all arities, one after the other, through one slot."""
 
-    if place is _at_function and error is StopIteration:
-        pytest.xfail("asyncio's future for a thread's result takes no StopIteration")
-
     async def main() -> None:
         for arity in arities:
             behavior, codecs = place(error, arity)
