@@ -90,6 +90,9 @@ cdef class ServicerContext:
         self._no_compression = True
 
     def done(self):
+        return self._is_done()
+
+    cdef bint _is_done(self):
         return self._call.reply_sent() or self._call.is_closed()
 
     def cancelled(self):
@@ -146,7 +149,7 @@ cdef class ServicerContext:
             self._status_details = details
         self._status = code
         self._abort_exception = self._abort_error("Locally aborted.")
-        if not self.done():
+        if not self._is_done():
             self._send_reply(number, self._status_details)
         raise self._abort_exception
 
@@ -164,7 +167,7 @@ cdef class ServicerContext:
         self._server._loop._enter()
         if self._abort_exception is not None:
             raise self._abort_exception
-        if self.done():
+        if self._is_done():
             raise self._usage_error("RPC already finished.")
         return 0
 
@@ -249,7 +252,8 @@ cdef class ServicerContext:
         self._task = None
         self._handler_over = True
         try:
-            if not self.done() and not self._server._loop._context.get().is_closed():
+            # Not done(): at the end of the interpreter the class has no methods any more.
+            if not self._is_done() and not self._server._loop._context.get().is_closed():
                 self._trailing = ()
                 text = "" if unanswered == _CANCELLED else "The handler ended without answering the call."
                 self._send_reply(unanswered, text)
@@ -285,7 +289,7 @@ cdef class ServicerContext:
             # It was told that the client has gone.
             return
         try:
-            if not self.done():
+            if not self._is_done():
                 self._answer_with(error)
         finally:
             _log.exception(

@@ -256,7 +256,7 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
         context._send_reply(number, context._status_details)
     except CancelledError:
         # The client's doing, or the handler raised it by itself.
-        if not context.done():
+        if not context._is_done():
             context._send_reply(_CANCELLED, context._status_details)
     except Exception as error:
         context._handle_error(error)
