@@ -17,9 +17,11 @@
 namespace uvgrpc {
 namespace {
 
-// What a client starts all at once keeps its server idle meanwhile. With twice
-// the time it makes some more unary calls, but fewer exchanges of streams.
-constexpr std::chrono::microseconds kPatience{250};
+// What a client starts all at once keeps its server idle meanwhile; what it
+// starts in parts costs it more writes. Streams, which wait for each other,
+// gain from less time than unary calls.
+constexpr std::chrono::microseconds kUnaryPatience{500};
+constexpr std::chrono::microseconds kStreamPatience{250};
 // How long a server is given to read what it was sent last, before the call is
 // cancelled because nobody waits for its end.
 constexpr std::chrono::milliseconds kReadingTime{200};
@@ -37,7 +39,8 @@ ClientCall* ClientCall::New(std::shared_ptr<Channel> channel,
 
 ClientCall::ClientCall(std::shared_ptr<Channel> channel,
                        const Arguments& arguments)
-    : Call(channel->shared_context(), kPatience),
+    : Call(channel->shared_context(),
+           arguments.request_streaming ? kStreamPatience : kUnaryPatience),
       channel_(std::move(channel)),
       arguments_(arguments),
       outgoing_(this),
