@@ -277,10 +277,8 @@ cdef class Loop:
 
         Raises RuntimeError on another thread than the loop's while the loop runs.
         """
-        if self._context.get().InLoopThread() or self._context.get().is_closed():
-            return 0
-        _check_free(self._event_loop())
-        self._context.get().Claim()
+        while not self._may_enter():
+            _check_free(self._event_loop())  # raises, unless the loop has just stopped
         return 0
 
     cdef bint _may_enter(self):

@@ -33,11 +33,7 @@ cdef class Channel:
         self._loop.start_now()
 
     def cancel_calls(self):
-        """Ends the calls that are not over with CANCELLED.
-
-        What they have been given to send goes out first.
-        """
-        self._loop.start_now()
+        """Ends the calls that are not over with CANCELLED. After start_now()."""
         for call in self.active_calls():
             (<ClientCall>call)._relinquish()
 

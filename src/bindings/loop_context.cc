@@ -225,10 +225,7 @@ void LoopContext::ScheduleDelivery() {
     PyErr_WriteUnraisable(nullptr);
   }
   WhilePythonLives([this] { DeliverWhile(nullptr); });
-  if (!exit_) return;
-  PyErr_Restore(exit_type_.Release(), exit_.Release(),
-                exit_traceback_.Release());
-  PyErr_WriteUnraisable(nullptr);
+  if (RaiseExit()) PyErr_WriteUnraisable(nullptr);
 }
 
 bool LoopContext::DeliverPending() {
@@ -237,10 +234,7 @@ bool LoopContext::DeliverPending() {
   TimeLimit limit(kDeliveryTime);
   WhilePythonLives([&] { DeliverWhile(&limit); });
   if (pending_count_ > 0) ScheduleDelivery();
-  if (!exit_) return true;
-  PyErr_Restore(exit_type_.Release(), exit_.Release(),
-                exit_traceback_.Release());
-  return false;
+  return !RaiseExit();
 }
 
 void LoopContext::DeliverWhile(TimeLimit* limit) {
@@ -272,6 +266,13 @@ void LoopContext::NoteException() {
   exit_type_ = PyRef::Steal(exception[0]);
   exit_ = PyRef::Steal(exception[1]);
   exit_traceback_ = PyRef::Steal(exception[2]);
+}
+
+bool LoopContext::RaiseExit() {
+  if (!exit_) return false;
+  PyErr_Restore(exit_type_.Release(), exit_.Release(),
+                exit_traceback_.Release());
+  return true;
 }
 
 void LoopContext::DropReferences() {

@@ -198,6 +198,8 @@ class LoopContext final : public TurnHooks,
   void ScheduleDelivery();
   // Delivers until nothing is left, or the loop is to end, or `limit` is over.
   void DeliverWhile(TimeLimit* limit);
+  // Sets the exit that NoteException kept, if there is one.
+  bool RaiseExit();
   void DropReferences();
 
   const std::shared_ptr<UvEventEngine> engine_;
