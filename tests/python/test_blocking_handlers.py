@@ -100,7 +100,7 @@ def test_the_loop_goes_on_meanwhile(arity: str) -> None:
                 started = time.monotonic()
                 await asyncio.sleep(0.005)
                 lag = max(lag, time.monotonic() - started)
-            assert lag < 0.1
+            assert lag < 0.2
             assert await outcome == b"x"
 
     run(main())

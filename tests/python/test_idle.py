@@ -10,7 +10,12 @@ from support import run_program
 pytestmark = pytest.mark.uvgrpc_only
 
 _PROGRAM = """
+import resource
 from support import HERE
+
+def sleeps():
+    # Each time that the process goes to sleep counts as one voluntary switch.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 async def main():
     async with serving(service(Method=echo)) as running:
@@ -18,18 +23,23 @@ async def main():
             assert await channel.unary_unary("/test.Service/Method")(b"x") == b"x"
             # What the call left to do: settings, acknowledgements.
             await asyncio.sleep(0.3)
-            wakeups, cpu = uvgrpc.loop_stats().wakeups, time.process_time()
+            before = uvgrpc.loop_stats().wakeups, sleeps(), time.process_time()
             await asyncio.sleep(3)
-            print(json.dumps([uvgrpc.loop_stats().wakeups - wakeups, time.process_time() - cpu]))
+            after = uvgrpc.loop_stats().wakeups, sleeps(), time.process_time()
+            print(json.dumps([new - old for old, new in zip(before, after)]))
 
 uvloop.run(main())
 """
 
 
 def test_an_idle_server_and_channel_with_a_connection_sleep() -> None:
-    wakeups, seconds = run_program(_PROGRAM).result
+    wakeups, slept, seconds = run_program(_PROGRAM).result
     assert wakeups <= 1
-    assert seconds < 0.01
+    # asyncio's timer; a page may be missing. A poller wakes at least ten times a second.
+    assert slept <= 10
+    # A loop that polls without sleeping takes three. A virtual machine books up to
+    # 25 ms on a process that sleeps: time.sleep(3) alone shows 5.
+    assert seconds < 0.5
 
 
 _BACKOFF = """
@@ -53,4 +63,4 @@ def test_a_channel_that_cannot_connect_does_not_spin() -> None:
     wakeups, seconds = run_program(_BACKOFF).result
     # Attempts come after about 1, 1.6, ... seconds; each takes a few callbacks.
     assert wakeups < 30
-    assert seconds < 0.05
+    assert seconds < 0.5
