@@ -11,6 +11,7 @@
 #include "absl/log/initialize.h"
 #include "src/core/lib/experiments/config.h"
 #include "src/core/lib/iomgr/timer_manager.h"
+#include "src/filters/filters.h"
 
 namespace uvgrpc {
 namespace {
@@ -29,6 +30,8 @@ void InitCore() {
   grpc_core::ForceEnableExperiment("use_call_event_engine_in_completion_queue",
                                    true);
   grpc_timer_manager_set_start_threaded(false);
+  // GRPC_TRACE shows what core's own filters do.
+  if (!IsSet("GRPC_TRACE")) RegisterFilters();
   absl::InitializeLog();
   grpc_init();
   if (!IsSet("GRPC_VERBOSITY") && !IsSet("GRPC_TRACE")) {

@@ -1,0 +1,93 @@
+// Copyright 2026 The uvgrpc Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/filters/message_rules.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "src/core/call/message.h"
+#include "src/core/transport/message_size_service_config.h"
+
+namespace uvgrpc {
+namespace {
+
+using grpc_core::Arena;
+using grpc_core::CallTracer;
+using grpc_core::Message;
+using grpc_core::MessageHandle;
+using grpc_core::MessageSizeParsedConfig;
+using grpc_core::SliceBuffer;
+
+MessageHandle Take(SliceBuffer& message, uint32_t flags) {
+  SliceBuffer payload;
+  payload.Swap(&message);
+  return Arena::MakePooled<Message>(std::move(payload), flags);
+}
+
+void PutBack(MessageHandle handle, SliceBuffer& message, uint32_t& flags) {
+  message.Swap(handle->payload());
+  flags = handle->flags();
+}
+
+}  // namespace
+
+MessageRules::MessageRules(const grpc_core::ChannelArgs& args, Side side)
+    : is_client_(side == Side::kClient),
+      max_sent_(grpc_core::GetMaxSendSizeFromChannelArgs(args)),
+      config_index_(grpc_core::MessageSizeParser::ParserIndex()),
+      compression_(args) {}
+
+void MessageRules::StartSending(Arena* arena, grpc_metadata_batch& metadata,
+                                OfCall& call) {
+  call.max_sent = max_sent_;
+  if (is_client_) {
+    const MessageSizeParsedConfig* const config =
+        MessageSizeParsedConfig::GetFromCallContext(arena, config_index_);
+    if (config != nullptr && config->max_send_size().has_value() &&
+        *config->max_send_size() < max_sent_.value_or(UINT32_MAX)) {
+      call.max_sent = config->max_send_size();
+    }
+  }
+  call.sent_with = compression_.HandleOutgoingMetadata(metadata);
+}
+
+void MessageRules::StartReceiving(const grpc_metadata_batch& metadata,
+                                  OfCall& call) {
+  call.received = compression_.HandleIncomingMetadata(metadata);
+}
+
+absl::Status MessageRules::Send(Arena* arena, const OfCall& call,
+                                SliceBuffer& message, uint32_t& flags) const {
+  if (call.max_sent.has_value() && message.Length() > *call.max_sent) {
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "%s: Sent message larger than max (%u vs. %d)",
+        is_client_ ? "CLIENT" : "SERVER", message.Length(), *call.max_sent));
+  }
+  auto* const tracer = arena->GetContext<CallTracer>();
+  if (call.sent_with == GRPC_COMPRESS_NONE && tracer == nullptr) {
+    return absl::OkStatus();
+  }
+  PutBack(compression_.CompressMessage(Take(message, flags), call.sent_with,
+                                       tracer),
+          message, flags);
+  return absl::OkStatus();
+}
+
+absl::Status MessageRules::Receive(Arena* arena, const OfCall& call,
+                                   SliceBuffer& message,
+                                   uint32_t& flags) const {
+  auto* const tracer = arena->GetContext<CallTracer>();
+  const std::optional<uint32_t>& most = call.received.max_recv_message_length;
+  if ((flags & GRPC_WRITE_INTERNAL_COMPRESS) == 0 && tracer == nullptr &&
+      (!most.has_value() || message.Length() <= *most)) {
+    return absl::OkStatus();
+  }
+  auto plain = compression_.DecompressMessage(is_client_, Take(message, flags),
+                                              call.received, tracer);
+  if (!plain.ok()) return plain.status();
+  PutBack(*std::move(plain), message, flags);
+  return absl::OkStatus();
+}
+
+}  // namespace uvgrpc
