@@ -134,7 +134,9 @@ def test_small_messages_of_one_turn_wait_for_nobody() -> None:
 
     run(main())
     # It does let others run now and then.
-    assert 5 <= turns_of_burst < 500
+    # 30 on a quiet machine. A turn of over 2 ms, which a busy machine makes of any, is
+    # taken for a handler that blocks; then messages wait, one or two turns each.
+    assert 5 <= turns_of_burst < 900
 
 
 @pytest.mark.parametrize("style", ["generator", "write"])
