@@ -74,9 +74,18 @@ class Load:
 
 
 class H2Load:
-    """nghttp2's h2load: one connection, and the success of every call checked by its bytes."""
+    """nghttp2's h2load; the success of every call is checked by its bytes."""
 
-    def __init__(self, core: int, port: int, path: str, streams: int, reply_bytes: int, scratch: Path):
+    def __init__(
+        self,
+        core: int,
+        port: int,
+        path: str,
+        streams: int,  # on each connection
+        reply_bytes: int,
+        scratch: Path,
+        connections: int = 1,
+    ):
         self._core = core
         self._reply_bytes = reply_bytes
         body = scratch / "request"
@@ -84,7 +93,7 @@ class H2Load:
         self._command = [
             *(
                 need("h2load"),
-                "-c1",
+                f"-c{connections}",
                 "-t1",
                 f"-m{streams}",
                 f"--data={body}",
@@ -96,10 +105,10 @@ class H2Load:
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
         ]
         self._url = f"http://127.0.0.1:{port}{path}"
-        self._streams = streams
+        self._at_once = streams * connections
 
     def measure(self, requests: int, timeout: float) -> Load:
-        requests = max(requests, self._streams)
+        requests = max(requests, self._at_once)
         before = os.times()
         command = [*self._command, f"-n{requests}", self._url]
         try:
@@ -171,6 +180,11 @@ class Canned:
             str(seconds),
         ]
         return Child([str(self._binary), "load", *self._target, *arguments], self._core)
+
+    def hold_many(self, connections: int, seconds: float) -> Child:
+        """A unary call on each of many connections, and then nothing."""
+        arguments = ["-connections", str(connections), "-seconds", str(seconds)]
+        return Child([str(self._binary), "hold", *self._target, *arguments], self._core)
 
     def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, object]:
         command = [str(self._binary), "load", *self._target, "-mode", mode, *arguments]

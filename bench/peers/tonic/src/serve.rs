@@ -6,7 +6,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::services::{Greeter, pingpong, streaming, unary};
+use crate::messages::LARGEST;
+use crate::services::{Greeter, echo, pingpong, streaming, unary};
 use crate::{Failure, VERSIONS};
 
 /// Prints its port, serves until SIGTERM, prints that nothing is left.
@@ -19,6 +20,9 @@ pub async fn serve(service: &str) -> Result<(), Failure> {
             builder.add_service(streaming::streaming_server::StreamingServer::new(Greeter))
         }
         "pingpong" => builder.add_service(pingpong::ping_pong_server::PingPongServer::new(Greeter)),
+        "echo" => builder.add_service(
+            echo::echo_server::EchoServer::new(Greeter).max_decoding_message_size(LARGEST),
+        ),
         other => return Err(format!("no service {other:?}").into()),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
