@@ -24,6 +24,7 @@ SERVICES = {
     "echo": "/bench.Echo/Repeat",
 }
 WARMUP_REQUESTS = 500
+CONNECTING, QUICK_CONNECTING = 3.0, 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,13 @@ class Server:
             int(warmup.exchanges / warmup.seconds * self.bench.seconds), self.bench.seconds * 5 + 60
         )
         return load, usage(self.child.pid) - before
+
+    def under_many_connections(self, connections: int) -> tuple[Load, Usage]:
+        """One call at a time on each. They are made before, in a warm-up."""
+        generator = self.h2load(1, connections)
+        return generator.measure_for(
+            self.bench.seconds, QUICK_CONNECTING if self.bench.quick else CONNECTING, self.child.pid
+        )
 
     def under_canned(self, mode: str, streams: int) -> tuple[Load, Usage]:
         generator = self.canned()

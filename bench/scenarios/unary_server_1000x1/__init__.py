@@ -8,8 +8,7 @@ from harness.scenario import METRICS, SERVER_PEERS, Bench, Measurement, Scenario
 
 def measure(bench: Bench, peer: Peer) -> Measurement:
     with bench.server(peer, "unary") as server:
-        load = server.under_h2load(streams=1, connections=1000)
-        return Measurement(server_values(*load), server.versions)
+        return Measurement(server_values(*server.under_many_connections(1000)), server.versions)
 
 
 SCENARIO = Scenario(
