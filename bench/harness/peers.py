@@ -47,7 +47,7 @@ PEERS = (
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
-    Peer("floor", "floor: uvgrpc without Python", "floor", "", compiled="project"),
+    Peer("floor", "floor: no Python", "floor", "", compiled="project"),
     Peer("capi", "gRPC's C API and engine", "capi", "", compiled="project"),
     Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled="cmake"),
     Peer("tonic", "tonic, one thread", "tonic", "", compiled="cargo"),
@@ -113,6 +113,10 @@ def _build(peer: Peer, command: list[str], folder: Path | None = None) -> None:
             capture_output=True,
             text=True,
             timeout=INSTALL_TIMEOUT,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            },
         )
     except FileNotFoundError:
         raise NotHere(f"{command[0]} is not in PATH") from None
