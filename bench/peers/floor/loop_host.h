@@ -21,7 +21,7 @@ namespace uvgrpc::bench {
 // Completions join a list, and are dealt with at the end of the callback of
 // libuv's that caused them, under one ExecCtx: where LoopContext settles them.
 // An RPC is answered right there, whereas Python gets its turn of the loop
-// first.
+// first. Nothing of it is bounded by the clock, as nobody else is on the loop.
 class LoopHost final : public Host, public TurnHooks {
  public:
   explicit LoopHost(uv_loop_t* loop);
