@@ -23,9 +23,11 @@ from report import text_tables
 
 SCENARIOS = (
     *("unary_server", "unary_server_real", "unary_client", "unary_client_real"),
+    *("unary_server_10x10", "unary_server_1000x1"),
+    *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
     *("server_streaming", "server_streaming_real", "server_streaming_client", "server_streaming_client_real"),
     *("bidi_pingpong", "bidi_pingpong_real", "bidi_pingpong_client", "bidi_pingpong_client_real"),
-    *("latency", "latency_real", "latency_client_real", "soak", "idle", "strace"),
+    *("latency", "latency_real", "latency_client_real", "soak", "idle", "idle_connections", "strace"),
 )
 QUICK_PEERS = ["uvgrpc", "aio-uvloop"]
 QUICK_SECONDS = 0.4
@@ -160,6 +162,7 @@ def main() -> int:
     for name in arguments.peers or ():
         peers.peer_named(name)
     scenarios = load_scenarios(arguments.scenarios)
+    machine.allow_many_descriptors()
     for tool in ("h2load", "strace"):
         tools.need(tool)
     runners, missing = find_runners(scenarios, arguments)

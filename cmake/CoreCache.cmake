@@ -1,6 +1,7 @@
 # uvgrpc_core_cache(FLAGS): fetches the pinned sources and builds the gRPC core
 # where the per-user cache lacks it (cmake/core/build.py says how and where), then
-# sets GRPC_SOURCE_DIR, GRPC_CORE_LIBRARY, GRPC_VENDOR_LIBRARY, UVLOOP_SOURCE_DIR.
+# sets GRPC_SOURCE_DIR, GRPC_CORE_LIBRARY, GRPC_VENDOR_LIBRARY, UVLOOP_SOURCE_DIR
+# and, with UVGRPC_BENCH_FLOOR, GRPC_ENGINE_LIBRARY.
 include("${CMAKE_CURRENT_LIST_DIR}/../third_party/grpc.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../third_party/libuv.cmake")
 
@@ -12,6 +13,9 @@ macro(uvgrpc_core_cache flags)
   endif()
   set(uvgrpc_core_command "${Python3_EXECUTABLE}" "${UVGRPC_CORE_BUILDER}"
     --grpc ${GRPC_VERSION} ${GRPC_SHA256} --uvloop ${UVLOOP_VERSION} ${UVLOOP_SHA256} "--flags=${flags}")
+  if(UVGRPC_BENCH_FLOOR)
+    list(APPEND uvgrpc_core_command --grpc-engine)
+  endif()
   # A script (build_core.cmake) only wants the core to be there.
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     list(APPEND uvgrpc_core_command --output "${CMAKE_BINARY_DIR}/core_cache.cmake"

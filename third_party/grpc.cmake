@@ -19,4 +19,11 @@ function(uvgrpc_add_grpc)
   target_link_libraries(grpc_core INTERFACE grpc_vendor Threads::Threads ${CMAKE_DL_LIBS})
   target_link_options(grpc_core INTERFACE -Wl,--gc-sections)
   add_library(grpc::core ALIAS grpc_core)
+  if(GRPC_ENGINE_LIBRARY)
+    # Core and its own engine need each other.
+    add_library(grpc_core_with_engine INTERFACE)
+    target_link_libraries(grpc_core_with_engine INTERFACE
+      grpc_core "${GRPC_ENGINE_LIBRARY}" "${GRPC_CORE_LIBRARY}" grpc_vendor)
+    add_library(grpc::core_with_engine ALIAS grpc_core_with_engine)
+  endif()
 endfunction()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from pathlib import Path
 
 
@@ -18,6 +19,15 @@ def describe() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "load": " ".join(f"{value:.2f}" for value in os.getloadavg()),
     }
+
+
+def allow_many_descriptors() -> int:
+    """Raises this process's limit, and that of what it starts, as far as it may; the new limit."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        most = 1 << 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return most
 
 
 def _processor() -> str:

@@ -35,7 +35,8 @@ class Peer:
     requirements: str
     subject: bool = False  # the project itself: taken from the running interpreter
     base: bool = False  # another build of the project, found before the interpreter's own
-    compiled: Literal["", "cmake", "cargo", "go"] = ""  # the program is a folder that this builds
+    # The program is a folder that this builds, or a target of the project's own build.
+    compiled: Literal["", "cmake", "cargo", "go", "project"] = ""
 
 
 PEERS = (
@@ -46,6 +47,8 @@ PEERS = (
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
+    Peer("floor", "floor: no Python", "floor", "", compiled="project"),
+    Peer("capi", "gRPC's C API and engine", "capi", "", compiled="project"),
     Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled="cmake"),
     Peer("tonic", "tonic, one thread", "tonic", "", compiled="cargo"),
     Peer("grpc-go", "grpc-go, one processor", "grpc_go", "", compiled="go"),
@@ -70,6 +73,8 @@ def runner(peer: Peer, base: Path | None = None) -> list[str]:
 
 def build(peer: Peer) -> str:
     """The compiled program."""
+    if peer.compiled == "project":
+        return _build_target(peer)
     source, folder = PROGRAMS / peer.program, BUILD / peer.program
     if peer.compiled == "cmake":
         program = folder / peer.program
@@ -84,11 +89,34 @@ def build(peer: Peer) -> str:
     return str(program)
 
 
-def _build(peer: Peer, command: list[str]) -> None:
+def _build_target(peer: Peer) -> str:
+    """Of the project: with its engine, its core and its flags."""
+    folder = BUILD / "project"
+    options = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "UVGRPC_EXTENSION": "OFF",
+        "UVGRPC_BENCH_FLOOR": "ON",
+        "Python3_EXECUTABLE": sys.executable,
+    }
+    settings = [f"-D{name}={value}" for name, value in options.items()]
+    _build(peer, ["cmake", "-S", str(BENCH.parent), "-B", str(folder), *settings], BENCH)
+    _build(peer, ["cmake", "--build", str(folder), "--target", peer.program], BENCH)
+    return str(folder / peer.program)
+
+
+def _build(peer: Peer, command: list[str], folder: Path | None = None) -> None:
     print(f"building {peer.title}: {' '.join(command[:2])}", file=sys.stderr, flush=True)
     try:
         done = subprocess.run(
-            command, cwd=PROGRAMS / peer.program, capture_output=True, text=True, timeout=INSTALL_TIMEOUT
+            command,
+            cwd=folder or PROGRAMS / peer.program,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_TIMEOUT,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            },
         )
     except FileNotFoundError:
         raise NotHere(f"{command[0]} is not in PATH") from None

@@ -21,8 +21,10 @@ SERVICES = {
     "unary": "/bench.Unary/SayHello",
     "streaming": "/bench.Streaming/SayHello",
     "pingpong": "/bench.PingPong/SayHello",
+    "echo": "/bench.Echo/Repeat",
 }
 WARMUP_REQUESTS = 500
+CONNECTING, QUICK_CONNECTING = 3.0, 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,14 @@ class Bench:
         with Child(command, self.load_core, {"GOMAXPROCS": "1"}) as child:
             yield Server(self, child, int(child.line()["port"]), SERVICES[mode], {})
 
-    def client(self, peer: Peer, server: Server, load: str, concurrency: int, core: int) -> Exchange:
-        """A client of a peer, for the bench's time after a warm-up."""
+    def client(
+        self, peer: Peer, server: Server, load: str, concurrency: int, core: int, size: int = 0
+    ) -> Exchange:
+        """A client of a peer, for the bench's time after a warm-up; `size`: bytes of an echo."""
         warmup = min(1.0, self.seconds / 2)
         command = self._command(
             *(peer, "client", "--load", load, "--target", f"127.0.0.1:{server.port}"),
-            *("--concurrency", str(concurrency)),
+            *("--concurrency", str(concurrency), *(("--size", str(size)) if size else ())),
             *("--seconds", str(self.seconds), "--warmup", str(warmup)),
         )
         with Child(command, core, self._environment(peer)) as child:
@@ -132,15 +136,18 @@ class Server:
     def canned(self) -> Canned:
         return Canned(self.bench.canned, self.bench.load_core, self.port, self.path)
 
-    def h2load(self, streams: int) -> H2Load:
+    def h2load(self, streams: int, connections: int = 1) -> H2Load:
         """After one call that is checked whole."""
         reply_bytes = self.canned().verify("unary")
-        return H2Load(self.bench.load_core, self.port, self.path, streams, reply_bytes, self.bench.scratch)
+        return H2Load(
+            *(self.bench.load_core, self.port, self.path, streams, reply_bytes, self.bench.scratch),
+            connections,
+        )
 
-    def under_h2load(self, streams: int, replies: int = 1) -> tuple[Load, Usage]:
+    def under_h2load(self, streams: int, replies: int = 1, connections: int = 1) -> tuple[Load, Usage]:
         """Calls for about the bench's time, after a warm-up that also tells how many those are."""
-        generator = self.h2load(streams)
-        warmup = generator.measure(max(WARMUP_REQUESTS // replies, streams), 60)
+        generator = self.h2load(streams, connections)
+        warmup = generator.measure(max(WARMUP_REQUESTS // replies, streams * connections), 60)
         wanted = warmup.exchanges / warmup.seconds * min(0.5, self.bench.seconds / 2)
         warmup = generator.measure(int(wanted), 60)
         before = usage(self.child.pid)
@@ -148,6 +155,13 @@ class Server:
             int(warmup.exchanges / warmup.seconds * self.bench.seconds), self.bench.seconds * 5 + 60
         )
         return load, usage(self.child.pid) - before
+
+    def under_many_connections(self, connections: int) -> tuple[Load, Usage]:
+        """One call at a time on each. They are made before, in a warm-up."""
+        generator = self.h2load(1, connections)
+        return generator.measure_for(
+            self.bench.seconds, QUICK_CONNECTING if self.bench.quick else CONNECTING, self.child.pid
+        )
 
     def under_canned(self, mode: str, streams: int) -> tuple[Load, Usage]:
         generator = self.canned()
@@ -183,7 +197,7 @@ class Scenario:
 
 
 ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
-SERVER_PEERS = (*ALL_PEERS, "grpcpp", "tonic", "grpc-go")
+SERVER_PEERS = (*ALL_PEERS, "floor", "capi", "grpcpp", "tonic", "grpc-go")
 CLIENT_PEERS = (*ALL_PEERS, "tonic", "grpc-go")
 AIO_PEERS = ("uvgrpc", "aio-uvloop")
 METRICS = (

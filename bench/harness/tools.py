@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.child import Child, ask
 from harness.errors import BenchError, NotYet
 from harness.peers import BUILD, PROGRAMS, interpreter_with
+from harness.usage import Usage, usage
 
 SOURCES = {
     "h2load": "Debian package nghttp2-client",
@@ -74,9 +75,18 @@ class Load:
 
 
 class H2Load:
-    """nghttp2's h2load: one connection, and the success of every call checked by its bytes."""
+    """nghttp2's h2load; the success of every call is checked by its bytes."""
 
-    def __init__(self, core: int, port: int, path: str, streams: int, reply_bytes: int, scratch: Path):
+    def __init__(
+        self,
+        core: int,
+        port: int,
+        path: str,
+        streams: int,  # on each connection
+        reply_bytes: int,
+        scratch: Path,
+        connections: int = 1,
+    ):
         self._core = core
         self._reply_bytes = reply_bytes
         body = scratch / "request"
@@ -84,7 +94,7 @@ class H2Load:
         self._command = [
             *(
                 need("h2load"),
-                "-c1",
+                f"-c{connections}",
                 "-t1",
                 f"-m{streams}",
                 f"--data={body}",
@@ -96,10 +106,10 @@ class H2Load:
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
         ]
         self._url = f"http://127.0.0.1:{port}{path}"
-        self._streams = streams
+        self._at_once = streams * connections
 
     def measure(self, requests: int, timeout: float) -> Load:
-        requests = max(requests, self._streams)
+        requests = max(requests, self._at_once)
         before = os.times()
         command = [*self._command, f"-n{requests}", self._url]
         try:
@@ -115,6 +125,37 @@ class H2Load:
         after = os.times()
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         return self._parse(done.stdout, requests, cpu)
+
+    def measure_for(self, seconds: float, connecting: float, pid: int) -> tuple[Load, Usage]:
+        """Calls on connections that are there, and what the server used: looked at in between."""
+        # h2load counts whole seconds. Its clock starts a little later than ours.
+        whole, late = max(1, round(seconds)), 0.2
+        command = [*self._command, f"--warm-up-time={connecting:g}", f"-D{whole}", self._url]
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+        ) as process:
+            try:
+                time.sleep(connecting + late)
+                start, served, own = time.monotonic(), usage(pid), usage(process.pid)
+                time.sleep(whole - 2 * late)
+                took = time.monotonic() - start
+                served, own = usage(pid) - served, usage(process.pid) - own
+                output, _ = process.communicate(timeout=whole + 30)
+            finally:
+                process.kill()
+        found = re.search(
+            r"^requests: (\d+) total,.* (\d+) succeeded, 0 failed, 0 errored, 0 timeout", output, re.MULTILINE
+        )
+        data = re.search(r"\((\d+)\) data$", output, re.MULTILINE)
+        if not found or not data or found[1] != found[2]:
+            raise BenchError(f"not all calls succeeded:\n{output[-1000:]}")
+        requests, data_bytes = int(found[1]), int(data[1])  # the latter also of the warm-up
+        if data_bytes % self._reply_bytes or data_bytes < requests * self._reply_bytes:
+            raise BenchError(f"{requests} calls got {data_bytes} bytes, not {self._reply_bytes} each")
+        return Load(requests, whole, own.cpu_seconds / took), served.times(whole / took)
 
     def _parse(self, output: str, requests: int, cpu: float) -> Load:
         finished = re.search(r"^finished in ([\d.]+)(us|ms|s|m),", output, re.MULTILINE)
@@ -171,6 +212,11 @@ class Canned:
             str(seconds),
         ]
         return Child([str(self._binary), "load", *self._target, *arguments], self._core)
+
+    def hold_many(self, connections: int, seconds: float) -> Child:
+        """A unary call on each of many connections, and then nothing."""
+        arguments = ["-connections", str(connections), "-seconds", str(seconds)]
+        return Child([str(self._binary), "hold", *self._target, *arguments], self._core)
 
     def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, object]:
         command = [str(self._binary), "load", *self._target, "-mode", mode, *arguments]

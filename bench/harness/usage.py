@@ -24,6 +24,9 @@ class Usage:
             self.wakeups - earlier.wakeups,
         )
 
+    def times(self, factor: float) -> Usage:
+        return Usage(self.cpu_seconds * factor, round(self.switches * factor), round(self.wakeups * factor))
+
 
 def usage(pid: int) -> Usage:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

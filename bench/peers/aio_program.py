@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -43,10 +44,16 @@ class PingPong(bench_pb2_grpc.PingPongServicer):
             yield bench_pb2.Reply(message=f"Hello, {request.name}!")
 
 
+class Echo(bench_pb2_grpc.EchoServicer):
+    async def Repeat(self, request: bench_pb2.Payload, context: object) -> bench_pb2.Payload:
+        return bench_pb2.Payload(data=request.data)
+
+
 SERVICES: dict[str, Callable[[Any], None]] = {
     "unary": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server),
     "streaming": lambda server: bench_pb2_grpc.add_StreamingServicer_to_server(Streaming(), server),
     "pingpong": lambda server: bench_pb2_grpc.add_PingPongServicer_to_server(PingPong(), server),
+    "echo": lambda server: bench_pb2_grpc.add_EchoServicer_to_server(Echo(), server),
 }
 
 
@@ -91,16 +98,17 @@ class Aio:
             "latency": self._load(latency_worker),
             "streaming": self._load(streaming_worker),
             "pingpong": self._load(pingpong_worker),
+            "echo": self._load(functools.partial(echo_worker, size=options.size)),
             "soak": soak,
         }
-        async with self._aio.insecure_channel(options.target) as channel:
+        async with self._aio.insecure_channel(options.target, options.channel_options) as channel:
             self._count_own_handles()
             return await loads[options.kind](channel, options)
 
     async def _serve(self, options: Options) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        server = self._aio.server()
+        server = self._aio.server(options=options.channel_options)
         self._count_own_handles()
         SERVICES[options.kind](server)
         port = server.add_insecure_port(f"{HOST}:0")
@@ -186,6 +194,16 @@ async def pingpong_worker(channel: Any, tally: Tally) -> None:
         tally.count += 1
     await call.done_writing()
     await call.code()
+
+
+async def echo_worker(channel: Any, tally: Tally, size: int) -> None:
+    stub = bench_pb2_grpc.EchoStub(channel)
+    data = program.echo_data(size)
+    while not tally.stopped:
+        reply = await stub.Repeat(bench_pb2.Payload(data=data))
+        if reply.data != data:
+            raise RuntimeError("the server replied something else")
+        tally.count += 1
 
 
 def check(reply: bench_pb2.Reply) -> None:

@@ -29,6 +29,8 @@ class Service:
     """Answers any of the three calls: they differ only in how many replies a request earns."""
 
     def __init__(self, kind: str):
+        if kind not in KINDS:
+            raise NotImplementedError(f"service {kind} is for other peers")
         self._kind = kind
 
     def __mapping__(self) -> dict[str, Handler]:

@@ -4,8 +4,9 @@
 
 A peer is started by the harness as
 
-    peer.py serve --service unary|streaming|pingpong
+    peer.py serve --service unary|streaming|pingpong|echo
     peer.py client --load unary|latency|streaming|pingpong --target HOST:PORT ...
+    peer.py client --load echo --target HOST:PORT --size BYTES ...
     peer.py client --load soak --target HOST:PORT --count N
 
 and prints JSON lines. A server prints its port, and after SIGTERM what it has left over; a client
@@ -30,33 +31,40 @@ NOT_YET = 3
 REPLIES = 1000  # of a streaming call
 HOST = "127.0.0.1"
 GREETING = "Hello, you!"
+LARGEST = 16 << 20  # bytes of a message; gRPC refuses more than 4 MiB if it is not told
 
 
 @dataclass(frozen=True)
 class Options:
     role: str
-    kind: str  # unary, latency, streaming, pingpong or soak
+    kind: str  # unary, latency, streaming, pingpong, echo or soak
     target: str = ""
     concurrency: int = 1
     seconds: float = 0.0
     warmup: float = 0.0
     count: int = 0
+    size: int = 0  # of an echo
+
+    @property
+    def channel_options(self) -> list[tuple[str, int]]:
+        """For channels and servers."""
+        return [("grpc.max_receive_message_length", LARGEST)] if self.kind == "echo" else []
 
 
 def read_options() -> Options:
     parser = argparse.ArgumentParser(description="a peer of the benchmark; started by bench/run.py")
     roles = parser.add_subparsers(dest="role", required=True)
     serve = roles.add_parser("serve")
-    serve.add_argument("--service", dest="kind", choices=("unary", "streaming", "pingpong"), required=True)
+    services = ("unary", "streaming", "pingpong", "echo")
+    serve.add_argument("--service", dest="kind", choices=services, required=True)
     client = roles.add_parser("client")
-    client.add_argument(
-        "--load", dest="kind", choices=("unary", "latency", "streaming", "pingpong", "soak"), required=True
-    )
+    client.add_argument("--load", dest="kind", choices=(*services, "latency", "soak"), required=True)
     client.add_argument("--target", required=True)
     client.add_argument("--concurrency", type=int, default=1)
     client.add_argument("--seconds", type=float, default=5.0)
     client.add_argument("--warmup", type=float, default=1.0)
     client.add_argument("--count", type=int, default=0)
+    client.add_argument("--size", type=int, default=0)
     return Options(**vars(parser.parse_args()))
 
 
@@ -111,6 +119,11 @@ class Window:
             "cpu_seconds": cpu,
             "context_switches": switches,
         }
+
+
+def echo_data(size: int) -> bytes:
+    """What an echo sends: no two neighbouring pieces are the same."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 def percentiles(took: list[float]) -> dict[str, float]:

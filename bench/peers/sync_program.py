@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 import time
@@ -37,15 +38,22 @@ class PingPong(bench_pb2_grpc.PingPongServicer):
             yield bench_pb2.Reply(message=f"Hello, {request.name}!")
 
 
+class Echo(bench_pb2_grpc.EchoServicer):
+    def Repeat(self, request: bench_pb2.Payload, context: object) -> bench_pb2.Payload:
+        return bench_pb2.Payload(data=request.data)
+
+
 SERVICES: dict[str, Callable[[Any], None]] = {
     "unary": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server),
     "streaming": lambda server: bench_pb2_grpc.add_StreamingServicer_to_server(Streaming(), server),
     "pingpong": lambda server: bench_pb2_grpc.add_PingPongServicer_to_server(PingPong(), server),
+    "echo": lambda server: bench_pb2_grpc.add_EchoServicer_to_server(Echo(), server),
 }
 
 
 def serve(options: Options, packages: tuple[str, ...], wait_for_stop: Callable[[], object]) -> None:
-    server = grpc.server(ThreadPoolExecutor(max_workers=10 if options.kind == "unary" else POOL))
+    workers = 10 if options.kind in ("unary", "echo") else POOL
+    server = grpc.server(ThreadPoolExecutor(max_workers=workers), options=options.channel_options)
     SERVICES[options.kind](server)
     port = server.add_insecure_port(f"{HOST}:0")
     server.start()
@@ -61,12 +69,13 @@ def client(options: Options, packages: tuple[str, ...]) -> None:
         "latency": latency_worker,
         "streaming": streaming_worker,
         "pingpong": pingpong_worker,
+        "echo": functools.partial(echo_worker, size=options.size),
     }
     if options.kind not in workers:
         raise NotImplementedError(f"load {options.kind} is for asynchronous peers")
     tally = Tally()
     with (
-        grpc.insecure_channel(options.target) as channel,
+        grpc.insecure_channel(options.target, options.channel_options) as channel,
         ThreadPoolExecutor(max_workers=options.concurrency) as pool,
     ):
         worker = workers[options.kind]
@@ -139,6 +148,15 @@ def pingpong_worker(channel: Any, tally: Tally) -> None:
         check(next(replies))
         cell[0] += 1
     requests.put(None)
+
+
+def echo_worker(channel: Any, tally: Tally, size: int) -> None:
+    stub, cell = bench_pb2_grpc.EchoStub(channel), tally.cell()
+    data = program.echo_data(size)
+    while not tally.stopped:
+        if stub.Repeat(bench_pb2.Payload(data=data)).data != data:
+            raise RuntimeError("the server replied something else")
+        cell[0] += 1
 
 
 def check(reply: bench_pb2.Reply) -> None:

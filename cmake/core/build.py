@@ -1,13 +1,15 @@
 """Keep built gRPC cores, and the sources they come from, in a per-user cache.
 
-    build.py --output FILE --grpc VERSION SHA256 [--uvloop VERSION SHA256] [--flags "..."]
+    build.py --output FILE --grpc VERSION SHA256 [--uvloop VERSION SHA256] [--flags "..."] [--grpc-engine]
 
 Builds what is missing and writes FILE, a CMake script that sets
-  GRPC_SOURCE_DIR, GRPC_CORE_LIBRARY, GRPC_VENDOR_LIBRARY and UVLOOP_SOURCE_DIR.
+  GRPC_SOURCE_DIR, GRPC_CORE_LIBRARY, GRPC_VENDOR_LIBRARY and UVLOOP_SOURCE_DIR;
+  with --grpc-engine also GRPC_ENGINE_LIBRARY, gRPC's own event engine: what the
+  same core needs to run without uvgrpc's. The benchmark compares with that.
 
 Layout of the cache ($UVGRPC_CACHE_DIR, $XDG_CACHE_HOME/uvgrpc or ~/.cache/uvgrpc):
   download/ source/           sdists, checked and unpacked
-  core-KEY/ vendor-KEY/       build tree while it is built, library and marker `complete` afterwards
+  core-KEY/ vendor-KEY/ ...   build tree while it is built, library and marker `complete` afterwards
   *.lock                      held while an entry is made; a second build waits and then finds it done
 KEY covers everything that decides the result. An interrupted build goes on
 where it stopped, because Ninja finds its finished objects again.
@@ -181,6 +183,7 @@ def main() -> None:
     parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
     parser.add_argument("--cxx", default=os.environ.get("CXX", "c++"))
     parser.add_argument("--sources-only", action="store_true")
+    parser.add_argument("--grpc-engine", action="store_true")
     arguments = parser.parse_args()
 
     cache = cache_dir()
@@ -199,7 +202,10 @@ def main() -> None:
         identity = compiler.identity()
         parts = plan.make_plan(results["GRPC_SOURCE_DIR"])
         # The vendor part holds no inlined abseil, so one plain copy serves every sanitizer.
-        for part, flags in (("vendor", "-O2"), ("core", arguments.flags)):
+        wanted = {"vendor": "-O2", "core": arguments.flags}
+        if arguments.grpc_engine:
+            wanted["engine"] = arguments.flags
+        for part, flags in wanted.items():
             entry = cache / f"{part}-{key(digest, flags, identity, plan.describe(parts[part]))}"
             library = build_part(part, entry, results["GRPC_SOURCE_DIR"], version, flags, compiler)
             results[f"GRPC_{part.upper()}_LIBRARY"] = library

@@ -5,6 +5,7 @@ Usage: plan.py SOURCE_DIR OUTPUT_DIR
 Writes OUTPUT_DIR/plan.cmake with the variables
   CORE_SOURCES   C++ of gRPC, abseil and re2, C of c-ares: what may inline abseil or is driven by our engine
   VENDOR_SOURCES BoringSSL, upb with its generated code, zlib, utf8_range, address_sorting
+  ENGINE_SOURCES gRPC's own event engine, which uvgrpc leaves out: for a peer of the benchmark
 Most entries are unity files that include several sources. A file of gRPC costs
 5 s to parse its headers and 1 s to compile what is its own, so a batch of
 twenty costs little more than its most expensive member.
@@ -21,15 +22,21 @@ from pathlib import Path
 
 from patches import PATCHES, patched
 
-# Sources that no caller of uvgrpc can reach: other systems' code, and gRPC's
-# own poller (leaving it out makes a polling thread impossible to start).
+# Sources that no caller of uvgrpc can reach: other systems' code.
 LEFT_OUT = re.compile(
     r"""
     _windows\.cc$ | /windows/ | cfstream | /cf_engine/ | ev_apple | _noop\.cc$
     | address_sorting_windows
     | cares/src/lib/ares_(android|sysconfig_(win|mac))
-    | event_engine/posix_engine/(posix_engine|posix_endpoint|posix_engine_listener(_utils)?
-        |event_poller_posix_default|ev_\w+|wakeup_fd_\w+|native_posix_dns_resolver|posix_interface_windows
+    """,
+    re.VERBOSE,
+)
+
+# gRPC's own poller. Leaving it out of core makes a polling thread impossible to start.
+ENGINE = re.compile(
+    r"""
+    event_engine/posix_engine/(posix_engine|posix_endpoint|posix_engine_listener(_utils)?
+        |event_poller_posix_default|ev_\w+|wakeup_fd_\w+|native_posix_dns_resolver
         |posix_write_event_sink|traced_buffer_list|internal_errqueue|lockfree_event)\.cc$
     | event_engine/default_event_engine_factory\.cc$
     | event_engine/thready_event_engine/
@@ -180,9 +187,14 @@ def units(sources: list[str], source_dir: Path) -> Iterator[Unit]:
 def make_plan(source_dir: Path) -> dict[str, list[Unit]]:
     sources, assembly = load_lists(source_dir)
     kept = [name for name in sources if not LEFT_OUT.search(name)] + list(ADDED)
-    core = [name for name in kept if not VENDOR.search(name)]
+    engine = [name for name in kept if ENGINE.search(name)]
+    core = [name for name in kept if not VENDOR.search(name) and not ENGINE.search(name)]
     vendor = [name for name in kept if VENDOR.search(name)] + assembly
-    return {"core": list(units(core, source_dir)), "vendor": list(units(vendor, source_dir))}
+    return {
+        "core": list(units(core, source_dir)),
+        "vendor": list(units(vendor, source_dir)),
+        "engine": [Unit(name, [name]) for name in engine],
+    }
 
 
 def describe(part: list[Unit]) -> str:

@@ -55,7 +55,9 @@ def scenarios(results: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("peer", ["uvgrpc", "aio-uvloop"])
-@pytest.mark.parametrize("scenario", ["unary_server", "unary_client", "latency"])
+@pytest.mark.parametrize(
+    "scenario", ["unary_server", "unary_server_10x10", "unary_server_1000x1", "unary_client", "latency"]
+)
 def test_unary_scenarios_measure_both(scenarios: dict[str, Any], scenario: str, peer: str) -> None:
     result = scenarios[scenario][peer]
     assert result["status"] == "measured", result["reason"]
@@ -75,6 +77,34 @@ def test_real_connections_are_measured(scenarios: dict[str, Any], kind: str, sid
     (values,) = result["rounds"]
     assert values["p50_us" if kind == "latency" else "rate"] > 0
     assert 0 <= values["other_cpu"] / 100 <= values["busy"]
+
+
+@pytest.mark.parametrize("peer", ["uvgrpc", "aio-uvloop"])
+@pytest.mark.parametrize("name", ["", "_8", "_client", "_client_8"])
+def test_large_messages_come_back(scenarios: dict[str, Any], name: str, peer: str) -> None:
+    result = scenarios[f"large_messages{name}"][peer]
+    assert result["status"] == "measured", result["reason"]
+    (values,) = result["rounds"]
+    assert values["cpu_ms 1 MiB"] > 0
+
+
+def test_idle_connections_cost_memory_only(scenarios: dict[str, Any]) -> None:
+    (values,) = scenarios["idle_connections"]["uvgrpc"]["rounds"]
+    assert 0 < values["kib"] <= 20
+    assert values["wakeups"] <= 1  # in a second
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
+def test_floor_serves_every_load(tmp_path: Path) -> None:
+    names = ["unary_server", "server_streaming", "bidi_pingpong", "large_messages"]
+    command = [sys.executable, str(BENCH / "run.py"), "--quick", *names, "--json", str(tmp_path / "results")]
+    command += ["--peers", "floor", "--other-side", OTHER_SIDE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes = json.loads((tmp_path / "results").read_text())["scenarios"]
+    if outcomes[names[0]]["floor"]["status"] == "not here":  # the core's sources are not
+        pytest.skip(outcomes[names[0]]["floor"]["reason"])
+    assert {name: outcomes[name]["floor"]["status"] for name in names} == dict.fromkeys(names, "measured")
 
 
 def test_two_builds_are_compared(tmp_path: Path) -> None:

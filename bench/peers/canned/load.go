@@ -68,21 +68,15 @@ func loadCommand(arguments []string) error {
 	hold := flags.Float64("hold", 0, "seconds to keep the connection open, idle, afterwards")
 	_ = flags.Parse(arguments)
 
-	conn, err := net.DialTimeout("tcp", *target, 5*time.Second)
+	l, err := connect(*target, *path, frameMessage(textField(*name)), bufferSize)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	l := &load{
-		wire: newWire(conn), path: *path, target: *target, request: frameMessage(textField(*name)),
-		pingpong: *mode == "pingpong", most: *count, streams: map[uint32]*exchange{}, nextID: 1,
-		took: make([]time.Duration, 0, 1<<20), result: Result{Status: "0"}, fields: map[string]string{},
-	}
-	l.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { l.fields[f.Name] = f.Value })
+	defer l.conn.Close()
+	l.pingpong = *mode == "pingpong"
+	l.most = *count
+	l.took = make([]time.Duration, 0, 1<<20)
 	limit := time.Duration(*seconds * float64(time.Second))
-	if err := conn.SetDeadline(time.Now().Add(limit + 10*time.Second)); err != nil {
-		return err
-	}
 	if err := l.run(*streams, limit); err != nil {
 		return err
 	}
@@ -92,7 +86,24 @@ func loadCommand(arguments []string) error {
 	return l.idle(time.Duration(*hold * float64(time.Second)))
 }
 
+// connect makes a connection that nothing is sent on yet.
+func connect(target, path string, request []byte, buffer int) (*load, error) {
+	conn, err := net.DialTimeout("tcp", target, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{
+		wire: newWire(conn, buffer), path: path, target: target, request: request, streams: map[uint32]*exchange{},
+		nextID: 1, result: Result{Status: "0"}, fields: map[string]string{},
+	}
+	l.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { l.fields[f.Name] = f.Value })
+	return l, nil
+}
+
 func (l *load) run(streams int, limit time.Duration) error {
+	if err := l.conn.SetDeadline(time.Now().Add(limit + 10*time.Second)); err != nil {
+		return err
+	}
 	if _, err := io.WriteString(l.writer, http2.ClientPreface); err != nil {
 		return err
 	}

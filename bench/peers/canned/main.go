@@ -7,8 +7,9 @@
 //
 //	canned serve -mode unary|streaming|pingpong [-replies 1000]
 //	canned load  -mode unary|pingpong -target HOST:PORT -path /package.Service/Method ...
+//	canned hold  -connections 10000 -target HOST:PORT -path /package.Service/Method ...
 //
-// Both print one line of JSON. The messages are those of bench.proto.
+// All print one line of JSON. The messages are those of bench.proto.
 package main
 
 import (
@@ -17,7 +18,7 @@ import (
 	"os"
 )
 
-const usage = "usage: canned serve|load [flags]"
+const usage = "usage: canned serve|load|hold [flags]"
 
 func main() {
 	if len(os.Args) < 2 {
@@ -30,6 +31,8 @@ func main() {
 		err = serveCommand(arguments)
 	case "load":
 		err = loadCommand(arguments)
+	case "hold":
+		err = holdCommand(arguments)
 	default:
 		err = fmt.Errorf("unknown command %q; %s", command, usage)
 	}

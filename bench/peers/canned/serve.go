@@ -70,7 +70,7 @@ func serveCommand(arguments []string) error {
 }
 
 func (s *service) run(conn net.Conn) error {
-	w := newWire(conn)
+	w := newWire(conn, bufferSize)
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(w.reader, preface); err != nil {
 		return err

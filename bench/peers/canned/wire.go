@@ -15,6 +15,7 @@ import (
 
 const (
 	bufferSize       = 64 << 10
+	smallBuffer      = 1 << 10 // of one connection among thousands
 	wideWindow       = 1 << 30 // what we let the peer send, a stream and in all
 	windowRefill     = 1 << 28 // how much of it we let it use before giving it back
 	protocolWindow   = 65535   // RFC 9113, 6.9.2: both sides start with it
@@ -38,10 +39,10 @@ type wire struct {
 	initial  int64        // what we may send on any stream, beside its own updates
 }
 
-func newWire(conn net.Conn) *wire {
+func newWire(conn net.Conn, buffer int) *wire {
 	w := &wire{conn: conn, window: protocolWindow, initial: protocolWindow}
-	w.reader = bufio.NewReaderSize(conn, bufferSize)
-	w.writer = bufio.NewWriterSize(conn, bufferSize)
+	w.reader = bufio.NewReaderSize(conn, buffer)
+	w.writer = bufio.NewWriterSize(conn, buffer)
 	w.framer = http2.NewFramer(w.writer, w.reader)
 	w.framer.SetReuseFrames()
 	w.encoder = hpack.NewEncoder(&w.block)

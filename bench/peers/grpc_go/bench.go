@@ -19,6 +19,8 @@ type (
 	Request = wrapperspb.StringValue
 	// Reply is bench.Reply.
 	Reply = wrapperspb.StringValue
+	// Payload is bench.Payload.
+	Payload = wrapperspb.BytesValue
 
 	requestsAndReplies = grpc.BidiStreamingServer[Request, Reply]
 )
@@ -27,19 +29,27 @@ const (
 	unaryPath     = "/bench.Unary/SayHello"
 	streamingPath = "/bench.Streaming/SayHello"
 	pingpongPath  = "/bench.PingPong/SayHello"
+	echoPath      = "/bench.Echo/Repeat"
+
+	largest = 16 << 20 // bytes of a message
 )
 
 type greeter interface {
 	sayHello(context.Context, *Request) (*Reply, error)
 	sayHelloOften(*Request, grpc.ServerStreamingServer[Reply]) error
 	exchangeHellos(requestsAndReplies) error
+	repeat(context.Context, *Payload) (*Payload, error)
 }
 
 // serviceDescs are the services by the harness's name for them.
 var serviceDescs = map[string]*grpc.ServiceDesc{
 	"unary": {
 		ServiceName: "bench.Unary", HandlerType: (*greeter)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "SayHello", Handler: handleUnary}},
+		Methods: []grpc.MethodDesc{{MethodName: "SayHello", Handler: handleUnary(unaryPath, greeter.sayHello)}},
+	},
+	"echo": {
+		ServiceName: "bench.Echo", HandlerType: (*greeter)(nil),
+		Methods: []grpc.MethodDesc{{MethodName: "Repeat", Handler: handleUnary(echoPath, greeter.repeat)}},
 	},
 	"streaming": {
 		ServiceName: "bench.Streaming", HandlerType: (*greeter)(nil),
@@ -53,20 +63,24 @@ var serviceDescs = map[string]*grpc.ServiceDesc{
 	},
 }
 
-func handleUnary(
-	server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
-) (any, error) {
-	request := new(Request)
-	if err := decode(request); err != nil {
-		return nil, err
+func handleUnary[In, Out any](
+	path string, method func(greeter, context.Context, *In) (*Out, error),
+) grpc.MethodHandler {
+	return func(
+		server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
+	) (any, error) {
+		request := new(In)
+		if err := decode(request); err != nil {
+			return nil, err
+		}
+		if intercept == nil {
+			return method(server.(greeter), ctx, request)
+		}
+		handler := func(ctx context.Context, request any) (any, error) {
+			return method(server.(greeter), ctx, request.(*In))
+		}
+		return intercept(ctx, request, &grpc.UnaryServerInfo{Server: server, FullMethod: path}, handler)
 	}
-	if intercept == nil {
-		return server.(greeter).sayHello(ctx, request)
-	}
-	handler := func(ctx context.Context, request any) (any, error) {
-		return server.(greeter).sayHello(ctx, request.(*Request))
-	}
-	return intercept(ctx, request, &grpc.UnaryServerInfo{Server: server, FullMethod: unaryPath}, handler)
 }
 
 func handleStreaming(server any, stream grpc.ServerStream) error {
@@ -86,6 +100,13 @@ func handlePingPong(server any, stream grpc.ServerStream) error {
 func sayHello(ctx context.Context, channel *grpc.ClientConn, request *Request) (*Reply, error) {
 	reply := new(Reply)
 	err := channel.Invoke(ctx, unaryPath, request, reply, grpc.StaticMethod())
+	return reply, err
+}
+
+func repeat(ctx context.Context, channel *grpc.ClientConn, payload *Payload) (*Payload, error) {
+	reply := new(Payload)
+	err := channel.Invoke(
+		ctx, echoPath, payload, reply, grpc.StaticMethod(), grpc.MaxCallRecvMsgSize(largest))
 	return reply, err
 }
 

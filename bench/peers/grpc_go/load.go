@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -33,6 +34,7 @@ type Result struct {
 // load is what its workers share.
 type load struct {
 	channel  *grpc.ClientConn
+	data     []byte       // of an echo
 	count    atomic.Int64 // calls, or messages of streams
 	measured atomic.Bool  // the window is open
 	stopped  atomic.Bool
@@ -46,9 +48,10 @@ type worker struct {
 
 func clientCommand(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
-	kind := flags.String("load", "", "unary, latency, streaming or pingpong")
+	kind := flags.String("load", "", "unary, latency, streaming, pingpong or echo")
 	target := flags.String("target", "", "HOST:PORT")
 	concurrency := flags.Int("concurrency", 1, "calls at a time")
+	size := flags.Int("size", 0, "bytes of an echo")
 	seconds := flags.Float64("seconds", 5, "of the window")
 	warmup := flags.Float64("warmup", 1, "seconds before it")
 	_ = flags.Parse(arguments)
@@ -56,6 +59,7 @@ func clientCommand(arguments []string) error {
 	runs := map[string]func(*worker, context.Context) error{
 		"unary": (*worker).call, "latency": (*worker).call,
 		"streaming": (*worker).read, "pingpong": (*worker).exchange,
+		"echo": (*worker).echo,
 	}
 	run := runs[*kind]
 	if run == nil {
@@ -66,7 +70,7 @@ func clientCommand(arguments []string) error {
 		return err
 	}
 	defer channel.Close()
-	l := &load{channel: channel}
+	l := &load{channel: channel, data: echoData(*size)}
 	result, err := l.measure(run, *concurrency, duration(*warmup), duration(*seconds))
 	if err != nil {
 		return err
@@ -135,11 +139,15 @@ func (w *worker) record(reply *Reply, since time.Time) error {
 	if reply.Value != greeting {
 		return fmt.Errorf("the server replied %q", reply.Value)
 	}
+	w.tally(since)
+	return nil
+}
+
+func (w *worker) tally(since time.Time) {
 	w.count.Add(1)
 	if w.measured.Load() {
 		w.took = append(w.took, time.Since(since))
 	}
-	return nil
 }
 
 func (w *worker) call(ctx context.Context) error {
@@ -208,6 +216,30 @@ func (w *worker) exchange(ctx context.Context) error {
 		return fmt.Errorf("a stream ended with %v", err)
 	}
 	return nil
+}
+
+func (w *worker) echo(ctx context.Context) error {
+	for !w.stopped.Load() {
+		since := time.Now()
+		reply, err := repeat(ctx, w.channel, &Payload{Value: w.data})
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(reply.Value, w.data) {
+			return errors.New("the server replied something else")
+		}
+		w.tally(since)
+	}
+	return nil
+}
+
+// echoData is what an echo sends: no two neighbouring pieces are the same.
+func echoData(size int) []byte {
+	data := make([]byte, size)
+	for i := range data {
+		data[i] = byte(i % 251)
+	}
+	return data
 }
 
 func you() *Request { return &Request{Value: "you"} }

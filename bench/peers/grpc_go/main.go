@@ -5,8 +5,8 @@
 // connections: grpc-go with one processor. The harness starts it as it starts
 // every peer (see peers/program.py):
 //
-//	grpc_go serve --service unary|streaming|pingpong
-//	grpc_go client --load unary|latency|streaming|pingpong --target HOST:PORT ...
+//	grpc_go serve --service unary|streaming|pingpong|echo
+//	grpc_go client --load unary|latency|streaming|pingpong|echo --target HOST:PORT ...
 //
 // It prints lines of JSON.
 package main

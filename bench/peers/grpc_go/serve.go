@@ -49,6 +49,10 @@ func (service) exchangeHellos(stream requestsAndReplies) error {
 	}
 }
 
+func (service) repeat(_ context.Context, payload *Payload) (*Payload, error) {
+	return &Payload{Value: payload.Value}, nil
+}
+
 func answer(request *Request) *Reply {
 	return &Reply{Value: "Hello, " + request.Value + "!"}
 }
@@ -57,7 +61,7 @@ func answer(request *Request) *Reply {
 // left.
 func serveCommand(arguments []string) error {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
-	name := flags.String("service", "", "unary, streaming or pingpong")
+	name := flags.String("service", "", "unary, streaming, pingpong or echo")
 	_ = flags.Parse(arguments)
 	desc := serviceDescs[*name]
 	if desc == nil {
@@ -69,7 +73,7 @@ func serveCommand(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(largest))
 	server.RegisterService(desc, service{})
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -3,7 +3,7 @@
 
 // A peer of the benchmark: grpc++'s callback API. The harness starts it as
 //
-//   grpcpp_callback serve --service unary|streaming|pingpong
+//   grpcpp_callback serve --service unary|streaming|pingpong|echo
 //
 // It prints a line of JSON with its port, and serves until SIGTERM. It has no
 // client: then it prints so and ends with the code for that (see
@@ -21,6 +21,7 @@
 namespace {
 
 constexpr int kNotYet = 3;
+constexpr int kLargest = 16 << 20;  // bytes of a message
 
 int Serve(std::string_view name) {
   // Before any thread is there, so that all of them leave the signal to
@@ -40,6 +41,7 @@ int Serve(std::string_view name) {
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                            &port);
   builder.RegisterService(service.get());
+  if (name == "echo") builder.SetMaxReceiveMessageSize(kLargest);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     std::fprintf(stderr, "the server did not start\n");

@@ -103,11 +103,23 @@ class PingPong final : public bench::PingPong::CallbackService {
   }
 };
 
+class Echo final : public bench::Echo::CallbackService {
+  grpc::ServerUnaryReactor* Repeat(grpc::CallbackServerContext* context,
+                                   const bench::Payload* request,
+                                   bench::Payload* reply) override {
+    reply->set_data(request->data());
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeService(std::string_view name) {
   if (name == "unary") return std::make_unique<Unary>();
   if (name == "streaming") return std::make_unique<Streaming>();
   if (name == "pingpong") return std::make_unique<PingPong>();
+  if (name == "echo") return std::make_unique<Echo>();
   return nullptr;
 }

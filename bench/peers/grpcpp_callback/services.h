@@ -10,7 +10,7 @@
 #include <string_view>
 
 // One of the services of bench.proto, by the harness's name for it: unary,
-// streaming or pingpong. Null for another name.
+// streaming, pingpong or echo. Null for another name.
 std::unique_ptr<grpc::Service> MakeService(std::string_view name);
 
 #endif  // UVGRPC_BENCH_PEERS_CPP_SERVICES_H_

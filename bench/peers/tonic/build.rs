@@ -8,13 +8,21 @@
 use tonic_build::manual::{Builder, Method, Service};
 
 fn service(name: &str) -> Service {
-    let mut method = Method::builder()
-        .name("say_hello")
-        .route_name("SayHello")
-        .input_type("crate::messages::Request")
-        .output_type("crate::messages::Reply")
-        .codec_path("tonic_prost::ProstCodec");
-    if name != "Unary" {
+    let method = Method::builder().codec_path("tonic_prost::ProstCodec");
+    let mut method = if name == "Echo" {
+        method
+            .name("repeat")
+            .route_name("Repeat")
+            .input_type("crate::messages::Payload")
+            .output_type("crate::messages::Payload")
+    } else {
+        method
+            .name("say_hello")
+            .route_name("SayHello")
+            .input_type("crate::messages::Request")
+            .output_type("crate::messages::Reply")
+    };
+    if matches!(name, "Streaming" | "PingPong") {
         method = method.server_streaming();
     }
     if name == "PingPong" {
@@ -29,7 +37,7 @@ fn service(name: &str) -> Service {
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    Builder::new().compile(&["Unary", "Streaming", "PingPong"].map(service));
+    Builder::new().compile(&["Unary", "Streaming", "PingPong", "Echo"].map(service));
     let version = lock_version("tonic");
     println!("cargo::rerun-if-changed=Cargo.lock");
     println!("cargo::rustc-env=TONIC_VERSION={version}");

@@ -10,8 +10,8 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::messages::{GREETING, Reply, Request};
-use crate::services::{pingpong, streaming, unary};
+use crate::messages::{GREETING, LARGEST, Payload, Reply, Request};
+use crate::services::{echo, pingpong, streaming, unary};
 use crate::window::{Spent, Window};
 use crate::{Failure, VERSIONS};
 
@@ -19,6 +19,7 @@ pub struct Options {
     pub load: String,
     pub target: String,
     pub concurrency: usize,
+    pub size: usize, // of an echo
     pub seconds: Duration,
     pub warmup: Duration,
 }
@@ -36,9 +37,13 @@ impl Tally {
         if reply.message != GREETING {
             return Err(format!("the server replied {:?}", reply.message).into());
         }
+        self.count(since);
+        Ok(())
+    }
+
+    fn count(&self, since: Instant) {
         self.count.set(self.count.get() + 1);
         self.took.borrow_mut().push(since.elapsed());
-        Ok(())
     }
 }
 
@@ -61,6 +66,7 @@ async fn measure(options: Options) -> Result<(), Failure> {
             "unary" | "latency" => workers.spawn_local(call(channel, tally)),
             "streaming" => workers.spawn_local(read(channel, tally)),
             "pingpong" => workers.spawn_local(exchange(channel, tally)),
+            "echo" => workers.spawn_local(repeat(channel, tally, options.size)),
             other => return Err(format!("no load {other:?}").into()),
         };
     }
@@ -140,6 +146,20 @@ async fn exchange(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
         None => Ok(()),
         Some(_) => Err("a reply to no request".into()),
     }
+}
+
+async fn repeat(channel: Channel, tally: Rc<Tally>, size: usize) -> Result<(), Failure> {
+    let mut stub = echo::echo_client::EchoClient::new(channel).max_decoding_message_size(LARGEST);
+    let payload = Payload::of(size);
+    while !tally.stopped.get() {
+        let since = Instant::now();
+        let reply = stub.repeat(payload.clone()).await?;
+        if *reply.get_ref() != payload {
+            return Err("the server replied something else".into());
+        }
+        tally.count(since);
+    }
+    Ok(())
 }
 
 fn report(count: u64, spent: Spent, mut took: Vec<Duration>) {

@@ -5,8 +5,9 @@
 //! on one thread. The harness starts it as it starts every peer (see
 //! peers/program.py):
 //!
-//!   tonic_peer serve --service unary|streaming|pingpong
+//!   tonic_peer serve --service unary|streaming|pingpong|echo
 //!   tonic_peer client --load unary|latency|streaming|pingpong --target HOST:PORT ...
+//!   tonic_peer client --load echo --size BYTES --target HOST:PORT ...
 //!
 //! It prints lines of JSON.
 
@@ -61,6 +62,7 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
                 target: flag("--target")?.to_owned(),
                 concurrency: flag("--concurrency")?.parse()?,
                 seconds: Duration::try_from_secs_f64(flag("--seconds")?.parse()?)?,
+                size: flags.get("--size").unwrap_or(&"0").parse()?,
                 warmup: Duration::try_from_secs_f64(flag("--warmup")?.parse()?)?,
             })
             .await

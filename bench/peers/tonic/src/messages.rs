@@ -5,6 +5,7 @@
 
 pub const GREETING: &str = "Hello, you!";
 pub const REPLIES: usize = 1000; // of a streaming call
+pub const LARGEST: usize = 16 << 20; // bytes of a message
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Request {
@@ -18,6 +19,20 @@ pub struct Request {
 pub struct Reply {
     #[prost(string, tag = "1")]
     pub message: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Payload {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: Vec<u8>,
+}
+
+impl Payload {
+    /// What an echo sends: no two neighbouring pieces are the same.
+    pub fn of(size: usize) -> Self {
+        let data = (0..size).map(|i| (i % 251) as u8).collect();
+        Self { data }
+    }
 }
 
 impl Request {

@@ -1,14 +1,14 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//! The generated code, and the server's three services.
+//! The generated code, and the server's services.
 
 use std::pin::Pin;
 
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::messages::{self, REPLIES, Reply};
+use crate::messages::{self, Payload, REPLIES, Reply};
 
 pub mod unary {
     include!(concat!(env!("OUT_DIR"), "/bench.Unary.rs"));
@@ -18,6 +18,9 @@ pub mod streaming {
 }
 pub mod pingpong {
     include!(concat!(env!("OUT_DIR"), "/bench.PingPong.rs"));
+}
+pub mod echo {
+    include!(concat!(env!("OUT_DIR"), "/bench.Echo.rs"));
 }
 
 type Replies = Pin<Box<dyn Stream<Item = Result<Reply, Status>> + Send>>;
@@ -64,5 +67,12 @@ impl pingpong::ping_pong_server::PingPong for Greeter {
             .into_inner()
             .map(|request| request.map(|request| Reply::to(&request)));
         Ok(Response::new(Box::pin(replies)))
+    }
+}
+
+#[tonic::async_trait]
+impl echo::echo_server::Echo for Greeter {
+    async fn repeat(&self, request: Request<Payload>) -> Result<Response<Payload>, Status> {
+        Ok(Response::new(request.into_inner()))
     }
 }

@@ -1,0 +1,63 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Echoes of messages of several sizes, with a real implementation of gRPC on the other side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.peers import Peer
+from harness.real import Measure
+from harness.scenario import Bench, Measurement, Metric, client_measurement
+
+SIZES = {"1 KiB": 1 << 10, "64 KiB": 1 << 16, "1 MiB": 1 << 20, "4 MiB": 1 << 22}
+QUICK_SIZES = ("1 MiB",)
+
+SIZE_METRICS = (
+    *(Metric(f"cpu_ms {size}", f"{size}: CPU ms each", 3, ratio=True) for size in SIZES),
+    *(Metric(f"rate {size}", f"{size}: per second", 0, ratio=True) for size in SIZES),
+)
+LARGE_SERVER_PEERS = ("uvgrpc", "aio-uvloop", "threads", "floor", "capi", "grpcpp", "tonic", "grpc-go")
+LARGE_CLIENT_PEERS = ("uvgrpc", "aio-uvloop", "threads", "tonic", "grpc-go")
+
+
+def echo_server_load(concurrency: int) -> Measure:
+    """Measures a server, each size for its part of the bench's time."""
+
+    def measure(bench: Bench, peer: Peer) -> Measurement:
+        values: dict[str, float] = {}
+        versions: dict[str, str] = {}
+        for size, part in _parts(bench).items():
+            with part.server(peer, "echo") as server:
+                core, other = part.load_core, part.other_side
+                exchange = part.client(other, server, "echo", concurrency, core, SIZES[size])
+                count = max(int(exchange.report["count"]), 1)
+                values[f"cpu_ms {size}"] = exchange.served.cpu_seconds * 1e3 / count
+                values[f"rate {size}"] = count / exchange.report["seconds"]
+                versions = server.versions
+        return Measurement(values, versions)
+
+    return measure
+
+
+def echo_client_load(concurrency: int) -> Measure:
+    """Measures a client, each size for its part of the bench's time."""
+
+    def measure(bench: Bench, peer: Peer) -> Measurement:
+        values: dict[str, float] = {}
+        versions: dict[str, str] = {}
+        for size, part in _parts(bench).items():
+            with part.server(part.other_side, "echo", part.load_core) as server:
+                exchange = part.client(peer, server, "echo", concurrency, part.measured_core, SIZES[size])
+                measured = client_measurement(exchange)
+                values[f"cpu_ms {size}"] = measured.values["cpu_us"] / 1e3
+                values[f"rate {size}"] = measured.values["rate"]
+                versions = measured.versions
+        return Measurement(values, versions)
+
+    return measure
+
+
+def _parts(bench: Bench) -> dict[str, Bench]:
+    sizes = QUICK_SIZES if bench.quick else tuple(SIZES)
+    return {size: replace(bench, seconds=bench.seconds / len(sizes)) for size in sizes}

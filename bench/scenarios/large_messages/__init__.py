@@ -1,0 +1,15 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What it costs a server to take a large message and to give it back."""
+
+from harness.large import LARGE_SERVER_PEERS, SIZE_METRICS, echo_server_load
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="large_messages",
+    title="Large messages, one at a time: server",
+    peers=LARGE_SERVER_PEERS,
+    metrics=SIZE_METRICS,
+    measure=echo_server_load(concurrency=1),
+    real=True,
+)
