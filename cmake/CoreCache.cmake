@@ -5,13 +5,13 @@
 include("${CMAKE_CURRENT_LIST_DIR}/../third_party/grpc.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/../third_party/libuv.cmake")
 
-set(UVGRPC_CORE_BUILDER "${CMAKE_CURRENT_LIST_DIR}/core/build.py")
+set(UVGRPC_CORE_BUILDER_DIR "${CMAKE_CURRENT_LIST_DIR}/core")
 
 macro(uvgrpc_core_cache flags)
   if(NOT Python3_EXECUTABLE)
     find_program(Python3_EXECUTABLE python3 REQUIRED)
   endif()
-  set(uvgrpc_core_command "${Python3_EXECUTABLE}" "${UVGRPC_CORE_BUILDER}"
+  set(uvgrpc_core_command "${Python3_EXECUTABLE}" "${UVGRPC_CORE_BUILDER_DIR}/build.py"
     --grpc ${GRPC_VERSION} ${GRPC_SHA256} --uvloop ${UVLOOP_VERSION} ${UVLOOP_SHA256} "--flags=${flags}")
   if(UVGRPC_BENCH_FLOOR)
     list(APPEND uvgrpc_core_command --grpc-engine)
@@ -24,5 +24,8 @@ macro(uvgrpc_core_cache flags)
   execute_process(COMMAND ${uvgrpc_core_command} COMMAND_ERROR_IS_FATAL ANY)
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     include("${CMAKE_BINARY_DIR}/core_cache.cmake")
+    # A change of what decides over the core leads to another core.
+    file(GLOB uvgrpc_core_deciders "${UVGRPC_CORE_BUILDER_DIR}/*")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${uvgrpc_core_deciders})
   endif()
 endmacro()

@@ -16,7 +16,7 @@ function(uvgrpc_add_grpc)
     INTERFACE_COMPILE_DEFINITIONS "${GRPC_CORE_DEFINITIONS}")
   # Left-out parts of the core are referred to by functions nobody calls, which
   # only section collection removes.
-  target_link_libraries(grpc_core INTERFACE grpc_vendor Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(grpc_core INTERFACE grpc_vendor uvgrpc_memory Threads::Threads ${CMAKE_DL_LIBS})
   target_link_options(grpc_core INTERFACE -Wl,--gc-sections)
   add_library(grpc::core ALIAS grpc_core)
   if(GRPC_ENGINE_LIBRARY)

@@ -127,6 +127,27 @@ _XDS_FORGET = (
 """,
 )
 
+# Memory of gpr_malloc() that goes to free() or realloc(), which with our gpr_malloc()
+# (src/memory) are not the other half of it.
+_QUOTA = "src/core/lib/resource_quota/memory_quota.cc"
+_QUOTA_FREE = (
+    """\
+    free(rc);
+""",
+    """\
+    gpr_free(rc);
+""",
+)
+_ALTS = "src/core/tsi/alts/zero_copy_frame_protector/alts_iovec_record_protocol.cc"
+_ALTS_REALLOC = (
+    """\
+    *dst = static_cast<char*>(realloc(*dst, dst_len + strlen(appendix) + 1));
+""",
+    """\
+    *dst = static_cast<char*>(gpr_realloc(*dst, dst_len + strlen(appendix) + 1));
+""",
+)
+
 PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     _RETRY: ((_RETRY_AT_ONCE, _RETRY_FROM_ENGINE),),
     _XDS_CLIENT: (
@@ -140,6 +161,8 @@ PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
         _XDS_LRS_ENGINE,
         _XDS_FORGET,
     ),
+    _QUOTA: (_QUOTA_FREE,),
+    _ALTS: (_ALTS_REALLOC,),
 }
 
 

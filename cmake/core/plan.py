@@ -22,12 +22,14 @@ from pathlib import Path
 
 from patches import PATCHES, patched
 
-# Sources that no caller of uvgrpc can reach: other systems' code.
+# Sources that no caller of uvgrpc can reach: other systems' code. And gpr_malloc(),
+# for which we have our own (src/memory).
 LEFT_OUT = re.compile(
     r"""
     _windows\.cc$ | /windows/ | cfstream | /cf_engine/ | ev_apple | _noop\.cc$
     | address_sorting_windows
     | cares/src/lib/ares_(android|sysconfig_(win|mac))
+    | core/util/alloc\.cc$
     """,
     re.VERBOSE,
 )

@@ -21,9 +21,18 @@ bool IsSet(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
+// A big message is several blocks, which the C library maps anew, and the
+// kernel clears, for every message: half of the time that one of 1 MiB takes.
+// glibc keeps blocks up to the size of the largest that was mapped and freed.
+void KeepBigBlocks() {
+  void* volatile block = std::malloc(size_t{16} << 20);
+  std::free(block);
+}
+
 }  // namespace
 
 void InitCore() {
+  KeepBigBlocks();
   // A completed operation then calls its tag right away. Otherwise it goes
   // through the default engine, which with several loops need not be the
   // call's.

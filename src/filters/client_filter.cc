@@ -168,11 +168,8 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
   void SendMetadata(grpc_transport_stream_op_batch* batch) {
     auto& sent = batch->payload->send_initial_metadata.send_initial_metadata;
     sent = with_credentials_.get();
-    {
-      const Scope scope(this);
-      http_.OnClientInitialMetadata(*sent, channel_.http.get());
-      rules_.StartSending(arena_, *sent, messages_);
-    }
+    http_.OnClientInitialMetadata(*sent, channel_.http.get());
+    rules_.StartSending(arena_, *sent, messages_);
     Pass(batch);
   }
 
@@ -196,8 +193,8 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
     auto* const self = static_cast<ClientCall*>(arg);
     auto& received = self->metadata_;
     if (error.ok()) {
-      const Scope scope(self);
-      self->rules_.StartReceiving(*received.batch, self->messages_);
+      self->rules_.StartReceiving(self->arena_, *received.batch,
+                                  self->messages_);
       const absl::Status status =
           self->http_.OnServerInitialMetadata(*received.batch);
       if (!status.ok()) {
@@ -211,17 +208,13 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
   static void TrailingMetadataReady(void* arg, grpc_error_handle error) {
     auto* const self = static_cast<ClientCall*>(arg);
     auto& received = self->trailing_metadata_;
-    {
-      const Scope scope(self);
-      absl::Status status = self->error_;
-      if (status.ok() && error.ok()) {
-        status = self->http_.OnServerTrailingMetadata(*received.batch);
-      }
-      if (!status.ok()) {
-        *received.batch =
-            std::move(*grpc_core::ServerMetadataFromStatus(status));
-        error = absl::OkStatus();
-      }
+    absl::Status status = self->error_;
+    if (status.ok() && error.ok()) {
+      status = self->http_.OnServerTrailingMetadata(*received.batch);
+    }
+    if (!status.ok()) {
+      *received.batch = std::move(*grpc_core::ServerMetadataFromStatus(status));
+      error = absl::OkStatus();
     }
     Closure::Run(DEBUG_LOCATION, received.completion, error);
   }

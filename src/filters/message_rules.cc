@@ -3,11 +3,11 @@
 
 #include "src/filters/message_rules.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "src/core/call/message.h"
-#include "src/core/transport/message_size_service_config.h"
 
 namespace uvgrpc {
 namespace {
@@ -30,31 +30,45 @@ void PutBack(MessageHandle handle, SliceBuffer& message, uint32_t& flags) {
   flags = handle->flags();
 }
 
+// Of two limits, of which each may be none.
+std::optional<uint32_t> Smaller(std::optional<uint32_t> one,
+                                std::optional<uint32_t> other) {
+  if (!one.has_value()) return other;
+  return other.has_value() ? std::min(*one, *other) : one;
+}
+
 }  // namespace
 
 MessageRules::MessageRules(const grpc_core::ChannelArgs& args, Side side)
     : is_client_(side == Side::kClient),
       max_sent_(grpc_core::GetMaxSendSizeFromChannelArgs(args)),
+      max_received_(grpc_core::GetMaxRecvSizeFromChannelArgs(args)),
       config_index_(grpc_core::MessageSizeParser::ParserIndex()),
       compression_(args) {}
 
+const MessageSizeParsedConfig* MessageRules::ConfigOf(Arena* arena) const {
+  if (!is_client_) return nullptr;
+  return MessageSizeParsedConfig::GetFromCallContext(arena, config_index_);
+}
+
 void MessageRules::StartSending(Arena* arena, grpc_metadata_batch& metadata,
                                 OfCall& call) {
-  call.max_sent = max_sent_;
-  if (is_client_) {
-    const MessageSizeParsedConfig* const config =
-        MessageSizeParsedConfig::GetFromCallContext(arena, config_index_);
-    if (config != nullptr && config->max_send_size().has_value() &&
-        *config->max_send_size() < max_sent_.value_or(UINT32_MAX)) {
-      call.max_sent = config->max_send_size();
-    }
-  }
+  const MessageSizeParsedConfig* const config = ConfigOf(arena);
+  call.max_sent = config == nullptr
+                      ? max_sent_
+                      : Smaller(max_sent_, config->max_send_size());
   call.sent_with = compression_.HandleOutgoingMetadata(metadata);
 }
 
-void MessageRules::StartReceiving(const grpc_metadata_batch& metadata,
-                                  OfCall& call) {
-  call.received = compression_.HandleIncomingMetadata(metadata);
+void MessageRules::StartReceiving(Arena* arena,
+                                  const grpc_metadata_batch& metadata,
+                                  OfCall& call) const {
+  const MessageSizeParsedConfig* const config = ConfigOf(arena);
+  call.received.algorithm = metadata.get(grpc_core::GrpcEncodingMetadata())
+                                .value_or(GRPC_COMPRESS_NONE);
+  call.received.max_recv_message_length =
+      config == nullptr ? max_received_
+                        : Smaller(max_received_, config->max_recv_size());
 }
 
 absl::Status MessageRules::Send(Arena* arena, const OfCall& call,

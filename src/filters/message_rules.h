@@ -18,6 +18,7 @@
 #include "src/core/lib/resource_quota/arena.h"
 #include "src/core/lib/slice/slice_buffer.h"
 #include "src/core/telemetry/call_tracer.h"
+#include "src/core/transport/message_size_service_config.h"
 
 namespace uvgrpc {
 
@@ -35,13 +36,13 @@ class MessageRules {
 
   MessageRules(const grpc_core::ChannelArgs& args, Side side);
 
-  // Metadata on its way out: says how messages will be compressed. The call's
-  // service config may allow less than the channel does (gRFC A2).
+  // Metadata on its way out: says how messages will be compressed. In both
+  // directions the service config of the call may allow less than the channel.
   void StartSending(grpc_core::Arena* arena, grpc_metadata_batch& metadata,
                     OfCall& call);
-  // Metadata that came in: says how messages are compressed. Needs the arena as
-  // context.
-  void StartReceiving(const grpc_metadata_batch& metadata, OfCall& call);
+  // Metadata that came in: says how messages are compressed.
+  void StartReceiving(grpc_core::Arena* arena,
+                      const grpc_metadata_batch& metadata, OfCall& call) const;
 
   // A message on its way out: compressed in place, or RESOURCE_EXHAUSTED.
   absl::Status Send(grpc_core::Arena* arena, const OfCall& call,
@@ -52,9 +53,14 @@ class MessageRules {
                        grpc_core::SliceBuffer& message, uint32_t& flags) const;
 
  private:
+  // What the service config of a call says; null if nothing.
+  const grpc_core::MessageSizeParsedConfig* ConfigOf(
+      grpc_core::Arena* arena) const;
+
   const bool is_client_;
   const std::optional<uint32_t> max_sent_;
-  // Of the parsed service config; only clients have one.
+  const std::optional<uint32_t> max_received_;
+  // Where a service config has its limits; only clients have one.
   const size_t config_index_;
   grpc_core::ChannelCompression compression_;
 };

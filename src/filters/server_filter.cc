@@ -98,7 +98,8 @@ class ServerCall final : public CallFilter {
     if (error.ok()) {
       const Context<Arena> context(self->arena_);
       self->tracer_.OnClientInitialMetadata(*self->metadata_);
-      self->rules_.StartReceiving(*self->metadata_, self->messages_);
+      self->rules_.StartReceiving(self->arena_, *self->metadata_,
+                                  self->messages_);
       const auto refusal = self->http_.OnClientInitialMetadata(
           *self->metadata_, self->channel_.http.get());
       if (refusal != nullptr) {
