@@ -6,7 +6,7 @@
 set(UVGRPC_SANITIZE "" CACHE STRING "empty, address,undefined or thread")
 
 set(UVGRPC_SANITIZER_OPTIONS "")
-set(UVGRPC_CORE_FLAGS "-O2")
+set(UVGRPC_CORE_FLAGS "-O2 -fno-plt")
 if(UVGRPC_SANITIZE)
   if(NOT UVGRPC_SANITIZE MATCHES "^(address,undefined|thread)$")
     message(FATAL_ERROR "UVGRPC_SANITIZE is \"${UVGRPC_SANITIZE}\"; it may be empty, address,undefined or thread")

@@ -9,6 +9,7 @@ Builds what is missing and writes FILE, a CMake script that sets
 
 Layout of the cache ($UVGRPC_CACHE_DIR, $XDG_CACHE_HOME/uvgrpc or ~/.cache/uvgrpc):
   download/ source/           sdists, checked and unpacked
+  profile-HASH/               of profiles/, unpacked
   core-KEY/ vendor-KEY/ ...   build tree while it is built, library and marker `complete` afterwards
   *.lock                      held while an entry is made; a second build waits and then finds it done
 KEY covers everything that decides the result. An interrupted build goes on
@@ -25,6 +26,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ import fetch
 import plan
 
 HERE = Path(__file__).resolve().parent
+PROFILES = HERE / "profiles"
 # An entry that no build asked for in this time is deleted.
 KEEP_SECONDS = 60 * 24 * 3600
 # The most that one compiler job of a unity batch was seen to take.
@@ -69,6 +72,16 @@ class Compiler:
                 [program, "-dumpmachine"], capture_output=True, text=True, check=True
             ).stdout
         return text
+
+    def profile(self) -> Path | None:
+        """What profiles/ has for this compiler. GCC reads those of its own version only."""
+        asked = [
+            subprocess.run([self.cxx, option], capture_output=True, text=True, check=False).stdout.strip()
+            for option in ("-dumpfullversion", "-dumpmachine")
+        ]
+        version, machine = ".".join(asked[0].split(".")[:2]), asked[1].split("-")[0]
+        archive = PROFILES / f"gcc-{version}-{machine}.tar.xz"
+        return archive if archive.exists() else None
 
 
 def key(*parts: str) -> str:
@@ -112,8 +125,23 @@ def forget_other_checkouts(tree: Path) -> None:
         shutil.rmtree(tree)
 
 
+def unpacked(profile: Path, cache: Path) -> Path:
+    """The folder with the files of a profile; called by whoever builds with it."""
+    folder = cache / f"profile-{hashlib.sha256(profile.read_bytes()).hexdigest()[:16]}"
+    with lock(folder.with_name(folder.name + ".lock")), tarfile.open(profile) as archive:
+        archive.extractall(folder, filter="data")
+        (folder / "complete").touch()
+    return folder
+
+
 def build_part(
-    part: str, entry: Path, source_dir: Path, version: str, flags: str, compiler: Compiler
+    part: str,
+    entry: Path,
+    source_dir: Path,
+    version: str,
+    flags: str,
+    compiler: Compiler,
+    profile: Path | None,
 ) -> Path:
     library, marker = entry / f"libgrpc_{part}.a", entry / "complete"
     if marker.exists():
@@ -122,7 +150,8 @@ def build_part(
     with lock(entry.with_name(entry.name + ".lock")):
         if marker.exists():
             return library
-        print(f"-- building gRPC {version}, part {part} ({flags}), once, in {entry}", flush=True)
+        how = f"{flags}, with {profile.name}" if profile else flags
+        print(f"-- building gRPC {version}, part {part} ({how}), once, in {entry}", flush=True)
         start = time.monotonic()
         # The flags of the key are the flags of the build, whatever the shell exports.
         environment = {
@@ -140,6 +169,8 @@ def build_part(
             "GRPC_FLAGS": flags,
             "Python3_EXECUTABLE": sys.executable,
         }
+        if profile:
+            settings["GRPC_PROFILE_DIR"] = str(unpacked(profile, entry.parent))
         if launcher := shutil.which("ccache"):
             # Paths relative to the cache: a new key, or another cache, finds the same objects.
             environment |= {"CCACHE_BASEDIR": str(entry.parent), "CCACHE_NOHASHDIR": "1"}
@@ -184,6 +215,7 @@ def main() -> None:
     parser.add_argument("--cxx", default=os.environ.get("CXX", "c++"))
     parser.add_argument("--sources-only", action="store_true")
     parser.add_argument("--grpc-engine", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
 
     cache = cache_dir()
@@ -205,9 +237,14 @@ def main() -> None:
         wanted = {"vendor": "-O2", "core": arguments.flags}
         if arguments.grpc_engine:
             wanted["engine"] = arguments.flags
+        profile = compiler.profile() if arguments.profile else None
         for part, flags in wanted.items():
-            entry = cache / f"{part}-{key(digest, flags, identity, plan.describe(parts[part]))}"
-            library = build_part(part, entry, results["GRPC_SOURCE_DIR"], version, flags, compiler)
+            used = profile if part == "core" else None
+            decides = [digest, flags, identity, plan.describe(parts[part])]
+            if used:
+                decides.append(hashlib.sha256(used.read_bytes()).hexdigest())
+            entry = cache / f"{part}-{key(*decides)}"
+            library = build_part(part, entry, results["GRPC_SOURCE_DIR"], version, flags, compiler, used)
             results[f"GRPC_{part.upper()}_LIBRARY"] = library
         forget_unused(cache)
     if arguments.output:
