@@ -28,6 +28,7 @@ help:
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
+	@echo "make profile       trains the core for this compiler and keeps the profile (cmake/core/profiles)"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -143,6 +144,24 @@ oracle: venv
 	$(call install,$(TEST),ON)
 	$(call say,Compat suite on grpc.aio as it is)
 	@UVGRPC_TEST_BACKEND=stock $(TEST)/bin/pytest tests/compat
+
+# A core that counts, what the benchmark makes it count, and the result in the tree.
+PROFILE := build/profile
+TRAINING := unary_server unary_server_1000x1 unary_client_real server_streaming server_streaming_client_real \
+  bidi_pingpong_real bidi_pingpong_client_real latency_real latency_client_real large_messages large_messages_client
+
+.PHONY: profile
+profile: venv
+	$(call say,Profile: a core that counts)
+	@rm -rf $(PROFILE) && mkdir -p $(PROFILE)/package
+	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake -S . -B $(PROFILE)/ext -G Ninja -DCMAKE_BUILD_TYPE=Release \
+	  -DUVGRPC_PROFILE=generate -DUVGRPC_PROFILE_DIR="$(CURDIR)/$(PROFILE)/data" -DUVGRPC_TESTS=OFF \
+	  -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
+	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --build $(PROFILE)/ext --target _core
+	@cp -r python/uvgrpc $(PROFILE)/package && cp $(PROFILE)/ext/src/bindings/_core*.so $(PROFILE)/package/uvgrpc
+	$(call say,Profile: training)
+	@PYTHONPATH="$(CURDIR)/$(PROFILE)/package" $(TEST)/bin/python bench/run.py $(TRAINING) --peers uvgrpc --rounds 1 --seconds 2
+	@$(TEST)/bin/python cmake/core/profile.py $(PROFILE)/data
 
 .PHONY: bench
 bench: venv

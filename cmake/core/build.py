@@ -73,15 +73,13 @@ class Compiler:
             ).stdout
         return text
 
-    def profile(self) -> Path | None:
-        """What profiles/ has for this compiler. GCC reads those of its own version only."""
-        asked = [
+    def profile_path(self) -> Path:
+        """Where its profile is, if there is one. GCC reads those of its own version only."""
+        version, machine = (
             subprocess.run([self.cxx, option], capture_output=True, text=True, check=False).stdout.strip()
             for option in ("-dumpfullversion", "-dumpmachine")
-        ]
-        version, machine = ".".join(asked[0].split(".")[:2]), asked[1].split("-")[0]
-        archive = PROFILES / f"gcc-{version}-{machine}.tar.xz"
-        return archive if archive.exists() else None
+        )
+        return PROFILES / f"gcc-{'.'.join(version.split('.')[:2])}-{machine.split('-')[0]}.tar.xz"
 
 
 def key(*parts: str) -> str:
@@ -237,7 +235,8 @@ def main() -> None:
         wanted = {"vendor": "-O2", "core": arguments.flags}
         if arguments.grpc_engine:
             wanted["engine"] = arguments.flags
-        profile = compiler.profile() if arguments.profile else None
+        path = compiler.profile_path()
+        profile = path if arguments.profile and path.exists() else None
         for part, flags in wanted.items():
             used = profile if part == "core" else None
             decides = [digest, flags, identity, plan.describe(parts[part])]
