@@ -22,6 +22,7 @@ SERVICES = {
     "streaming": "/bench.Streaming/SayHello",
     "pingpong": "/bench.PingPong/SayHello",
     "echo": "/bench.Echo/Repeat",
+    "upload": "/bench.Upload/SayHello",
 }
 WARMUP_REQUESTS = 500
 CONNECTING, QUICK_CONNECTING = 3.0, 1.0  # seconds
@@ -197,8 +198,8 @@ class Scenario:
 
 
 ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
-SERVER_PEERS = (*ALL_PEERS, "floor", "capi", "grpcpp", "tonic", "grpc-go")
-CLIENT_PEERS = (*ALL_PEERS, "tonic", "grpc-go")
+SERVER_PEERS = (*ALL_PEERS, "floor", "capi", "grpcpp", "grpcpp-cq", "tonic", "grpc-go", "grpc-js")
+CLIENT_PEERS = (*ALL_PEERS, "grpcpp-cq", "tonic", "grpc-go", "grpc-js")
 AIO_PEERS = ("uvgrpc", "aio-uvloop")
 METRICS = (
     Metric("rate", "per second", 0, ratio=True),
