@@ -15,6 +15,7 @@ const { bench } = grpc.loadPackageDefinition(
 
 const SERVICES = {
   unary: bench.Unary,
+  sleeping: bench.Unary,
   metadata: bench.Unary,
   intercepted: bench.Unary,
   streaming: bench.Streaming,

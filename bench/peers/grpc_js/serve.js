@@ -43,7 +43,7 @@ function upload(call, callback) {
   call.on('error', () => {}); // the client has gone
 }
 
-const HANDLERS = { unary, metadata, intercepted: unary, streaming, pingpong, upload };
+const HANDLERS = { unary, sleeping: unary, metadata, intercepted: unary, streaming, pingpong, upload };
 
 function credentials(flags) {
   if (!flags.certificate) return grpc.ServerCredentials.createInsecure();

@@ -157,7 +157,7 @@ class Upload final : public bench::Upload::CallbackService {
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeService(std::string_view name) {
-  if (name == "unary") return std::make_unique<Unary>();
+  if (name == "unary" || name == "sleeping") return std::make_unique<Unary>();
   if (name == "streaming") return std::make_unique<Streaming>();
   if (name == "pingpong") return std::make_unique<PingPong>();
   if (name == "echo") return std::make_unique<Echo>();

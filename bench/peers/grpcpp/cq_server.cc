@@ -193,7 +193,9 @@ int Run(const Flags& flags) {
 
 int Serve(const Flags& flags) {
   const std::string& name = flags.at("service");
-  if (name == "unary") return Run<Unary, bench::Unary::AsyncService>(flags);
+  if (name == "unary" || name == "sleeping") {
+    return Run<Unary, bench::Unary::AsyncService>(flags);
+  }
   if (name == "streaming") {
     return Run<Streaming, bench::Streaming::AsyncService>(flags);
   }

@@ -3,6 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -10,10 +13,10 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::messages::{GREETING, LARGEST, Payload, Reply, Request};
-use crate::services::{echo, pingpong, streaming, unary};
+use crate::messages::{GREETING, LARGEST, Payload, REPLIES, Reply, Request, complete, entries};
+use crate::services::{echo, pingpong, streaming, unary, upload};
 use crate::window::{Spent, Window};
-use crate::{Failure, VERSIONS};
+use crate::{Failure, NotYet, VERSIONS};
 
 pub struct Options {
     pub load: String,
@@ -54,20 +57,21 @@ pub async fn load(options: Options) -> Result<(), Failure> {
 }
 
 async fn measure(options: Options) -> Result<(), Failure> {
-    let channel = Endpoint::from_shared(format!("http://{}", options.target))?
-        .tcp_nodelay(true)
-        .connect()
-        .await?;
+    let channel = connect(&options.target).await?;
     let tally = Rc::new(Tally::default());
     let mut workers = JoinSet::new();
     for _ in 0..options.concurrency {
         let (channel, tally) = (channel.clone(), tally.clone());
         match options.load.as_str() {
             "unary" | "latency" => workers.spawn_local(call(channel, tally)),
+            "intercepted" => workers.spawn_local(call_intercepted(channel, tally)),
+            "metadata" => workers.spawn_local(call_with_metadata(channel, tally)),
+            "upload" => workers.spawn_local(upload(channel, tally)),
+            "flood" => workers.spawn_local(flood(channel, tally)),
             "streaming" => workers.spawn_local(read(channel, tally)),
             "pingpong" => workers.spawn_local(exchange(channel, tally)),
             "echo" => workers.spawn_local(repeat(channel, tally, options.size)),
-            other => return Err(format!("no load {other:?}").into()),
+            other => return Err(NotYet(format!("tonic has no {other} here")).into()),
         };
     }
     wait(&mut workers, options.warmup).await?;
@@ -82,8 +86,13 @@ async fn measure(options: Options) -> Result<(), Failure> {
     while let Some(done) = workers.join_next().await {
         done??;
     }
-    report(count, spent, took);
+    report(count, spent, took, "");
     Ok(())
+}
+
+pub async fn connect(target: &str) -> Result<Channel, Failure> {
+    let endpoint = Endpoint::from_shared(format!("http://{target}"))?;
+    Ok(endpoint.tcp_nodelay(true).connect().await?)
 }
 
 /// Waits a while; a worker that ends meanwhile has failed.
@@ -105,6 +114,73 @@ async fn call(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn call_intercepted(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
+    let mut stub = unary::unary_client::UnaryClient::with_interceptor(channel, Ok);
+    while !tally.stopped.get() {
+        let since = Instant::now();
+        let reply = stub.say_hello(Request::you()).await?;
+        tally.record(reply.get_ref(), since)?;
+    }
+    Ok(())
+}
+
+async fn call_with_metadata(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
+    let mut stub = unary::unary_client::UnaryClient::new(channel);
+    while !tally.stopped.get() {
+        let since = Instant::now();
+        let mut request = tonic::Request::new(Request::you());
+        *request.metadata_mut() = entries();
+        let reply = stub.say_hello(request).await?;
+        if !complete(reply.metadata()) {
+            return Err("metadata is missing".into());
+        }
+        tally.record(reply.get_ref(), since)?;
+    }
+    Ok(())
+}
+
+async fn upload(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
+    let mut stub = upload::upload_client::UploadClient::new(channel);
+    while !tally.stopped.get() {
+        let requests = (0..REPLIES).map(|_| Request::you());
+        let reply = stub.say_hello(tokio_stream::iter(requests)).await?;
+        if *reply.get_ref() != Reply::to_all(REPLIES) {
+            return Err(format!("the server replied {:?}", reply.get_ref()).into());
+        }
+        tally.count.set(tally.count.get() + REPLIES as u64);
+    }
+    Ok(())
+}
+
+/// Writes as fast as flow control lets it, and reads what comes.
+async fn flood(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
+    let mut stub = pingpong::ping_pong_client::PingPongClient::new(channel);
+    let stopped = Arc::new(AtomicBool::new(false));
+    let sent = Arc::new(AtomicU64::new(0));
+    let (ends, counts) = (stopped.clone(), sent.clone());
+    let requests = std::iter::from_fn(move || {
+        (!ends.load(Relaxed)).then(|| {
+            counts.fetch_add(1, Relaxed);
+            Request::you()
+        })
+    });
+    let since = Instant::now();
+    let mut replies = stub
+        .say_hello(tokio_stream::iter(requests))
+        .await?
+        .into_inner();
+    let mut read = 0;
+    while let Some(reply) = replies.message().await? {
+        tally.record(&reply, since)?;
+        read += 1;
+        stopped.store(tally.stopped.get(), Relaxed);
+    }
+    if !tally.stopped.get() || read != sent.load(Relaxed) {
+        return Err(format!("{read} replies to {} requests", sent.load(Relaxed)).into());
+    }
+    Ok(())
+}
+
 async fn read(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
     let mut stub = streaming::streaming_client::StreamingClient::new(channel);
     while !tally.stopped.get() {
@@ -115,7 +191,7 @@ async fn read(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
             tally.record(&reply, since)?;
             read += 1;
         }
-        if read != crate::messages::REPLIES {
+        if read != REPLIES {
             return Err(format!("a stream had {read} replies").into());
         }
     }
@@ -162,18 +238,20 @@ async fn repeat(channel: Channel, tally: Rc<Tally>, size: usize) -> Result<(), F
     Ok(())
 }
 
-fn report(count: u64, spent: Spent, mut took: Vec<Duration>) {
+/// Prints the result; `more` are further members of its object, each with a comma.
+pub fn report(count: u64, spent: Spent, mut took: Vec<Duration>, more: &str) {
     took.sort_unstable();
-    let percentile = |part: usize| {
-        took.get(took.len() * part / 100)
+    let percentile = |part: f64| {
+        took.get((took.len() as f64 * part / 100.0) as usize)
             .map_or(0.0, |time| time.as_secs_f64() * 1e6)
     };
     println!(
-        r#"{{"count": {count}, "seconds": {}, "cpu_seconds": {}, "context_switches": {}, "p50_us": {}, "p99_us": {}, "versions": {VERSIONS}}}"#,
+        r#"{{"count": {count}, "seconds": {}, "cpu_seconds": {}, "context_switches": {}, "p50_us": {}, "p99_us": {}, "p999_us": {}, {more}"versions": {VERSIONS}}}"#,
         spent.seconds,
         spent.cpu_seconds,
         spent.context_switches,
-        percentile(50),
-        percentile(99),
+        percentile(50.0),
+        percentile(99.0),
+        percentile(99.9),
     );
 }
