@@ -23,11 +23,21 @@ from report import text_tables
 
 SCENARIOS = (
     *("unary_server", "unary_server_real", "unary_client", "unary_client_real"),
-    *("unary_server_10x10", "unary_server_1000x1"),
-    *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
+    *("unary_server_10x10", "unary_server_1000x1", "unary_unpinned"),
     *("server_streaming", "server_streaming_real", "server_streaming_client", "server_streaming_client_real"),
-    *("bidi_pingpong", "bidi_pingpong_real", "bidi_pingpong_client", "bidi_pingpong_client_real"),
-    *("latency", "latency_real", "latency_client_real", "soak", "idle", "idle_connections", "strace"),
+    *("client_streaming", "client_streaming_client"),
+    *(
+        "bidi_pingpong",
+        "bidi_pingpong_real",
+        "bidi_pingpong_client",
+        "bidi_pingpong_client_real",
+        "bidi_flood",
+    ),
+    *("latency", "latency_real", "latency_client_real", "latency_at_rate", "fairness"),
+    *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
+    *("tls_unary", "tls_handshakes", "metadata", "metadata_client", "interceptors", "interceptors_client"),
+    *("sync_handlers", "loops_in_threads", "reuseport", "starlette", "ghz"),
+    *("soak", "idle", "idle_connections", "strace"),
 )
 QUICK_PEERS = ["uvgrpc", "aio-uvloop"]
 QUICK_SECONDS = 0.4
@@ -116,6 +126,7 @@ def find_runners(
     needed = {peer.name: peer for scenario in scenarios for peer in chosen_peers(scenario, arguments)}
     if any(scenario.real for scenario in scenarios):
         needed[arguments.other_side] = peers.peer_named(arguments.other_side)
+    needed |= {name: peers.peer_named(name) for scenario in scenarios for name in scenario.needs}
     for peer in needed.values():
         try:
             found[peer.name] = peers.runner(peer, arguments.base)

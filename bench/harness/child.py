@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -11,20 +12,41 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import BenchError, NotYet
 
+ANY_CORE = -1  # where the scheduler likes
 NOT_YET = 3  # the exit code in bench/peers/program.py
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 15.0
 
 
+def pinned(core: int, *, urgent: bool = False) -> Callable[[], None]:
+    """What a new process does first; an urgent one goes before others of its core, if it may."""
+
+    def prepare() -> None:
+        if core != ANY_CORE:
+            os.sched_setaffinity(0, {core})
+        if urgent:
+            with contextlib.suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, 0, -20)
+
+    return prepare
+
+
 class Child:
     """A running program. As a context manager it is ended, at the latest by SIGKILL, on exit."""
 
-    def __init__(self, command: Sequence[str], core: int, environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        core: int,
+        environment: Mapping[str, str] | None = None,
+        *,
+        urgent: bool = False,
+    ):
         self._title = os.path.basename(next((part for part in command if part.endswith(".py")), command[0]))
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
         self._buffer = b""
@@ -34,7 +56,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **(environment or {})},
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # before the program can start threads
+            preexec_fn=pinned(core, urgent=urgent),  # before the program can start threads
         )
         assert self._process.stdout is not None
         self._output = self._process.stdout
@@ -70,6 +92,11 @@ class Child:
         if "not_yet" in answer:
             raise NotYet(str(answer["not_yet"]))
         return answer
+
+    def poke(self) -> dict[str, Any]:
+        """What the program tells on SIGUSR1."""
+        self._process.send_signal(signal.SIGUSR1)
+        return self.line()
 
     def stop(self) -> dict[str, Any]:
         """Ask a server to end; what it says it has left over."""

@@ -3,7 +3,8 @@
 """The peers, and for each a compiled program or an interpreter with the packages it is pinned to.
 
 requirements/NAME.in names what a peer in Python is made of; NAME.txt, compiled from it, everything
-that comes along, with hashes. Those in Go, Rust and JavaScript have their go.sum, Cargo.lock and package-lock.json.
+that comes along, with hashes. Those in Go, Rust and JavaScript have their go.sum, Cargo.lock and
+package-lock.json.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ PEERS = (
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
+    Peer("grpclib-asyncio", "grpclib on asyncio", "grpclib_on_asyncio.py", "grpclib"),
     Peer("floor", "floor: no Python", "floor", "", compiled="project"),
     Peer("capi", "gRPC's C API and engine", "capi", "", compiled="project"),
     Peer("grpcpp", "grpc++, callback API", "grpcpp", "", compiled="cmake", binary="grpcpp_callback"),

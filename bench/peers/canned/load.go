@@ -26,6 +26,7 @@ type Result struct {
 	Seconds    float64 `json:"seconds"`
 	P50        float64 `json:"p50_us"`
 	P99        float64 `json:"p99_us"`
+	Refused    int     `json:"refused"`     // beside the exchanges, if the load is tolerant
 	ReplyBytes int     `json:"reply_bytes"` // DATA of the first call
 	Status     string  `json:"grpc_status"` // of the first call that failed, else "0"
 	StatusText string  `json:"grpc_message"`
@@ -38,6 +39,7 @@ type load struct {
 	target   string
 	request  []byte
 	pingpong bool
+	tolerant bool
 	until    time.Time
 	most     int // exchanges at most
 	started  int
@@ -61,6 +63,7 @@ type exchange struct {
 type plan struct {
 	target, path, name string
 	pingpong, tls      bool
+	tolerant           bool
 	streams, count     int
 	limit, hold        time.Duration
 }
@@ -72,6 +75,7 @@ func loadCommand(arguments []string) error {
 	path := flags.String("path", "", "/package.Service/Method")
 	name := flags.String("name", "you", "field 1 of the request")
 	secure := flags.Bool("tls", false, "over TLS; any certificate is good")
+	tolerant := flags.Bool("tolerant", false, "go on when the server refuses a call")
 	streams := flags.Int("streams", 1, "concurrent streams on the one connection, or concurrent connections")
 	count := flags.Int("count", 1<<40, "exchanges at most")
 	seconds := flags.Float64("seconds", 5, "time at most")
@@ -79,7 +83,7 @@ func loadCommand(arguments []string) error {
 	_ = flags.Parse(arguments)
 
 	p := plan{
-		target: *target, path: *path, name: *name, pingpong: *mode == "pingpong", tls: *secure,
+		target: *target, path: *path, name: *name, pingpong: *mode == "pingpong", tls: *secure, tolerant: *tolerant,
 		streams: *streams, count: *count, limit: duration(*seconds), hold: duration(*hold),
 	}
 	if *mode == "connections" {
@@ -105,7 +109,7 @@ func (p *plan) connect() (*load, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.pingpong, l.most = p.pingpong, p.count
+	l.pingpong, l.tolerant, l.most = p.pingpong, p.tolerant, p.count
 	return l, nil
 }
 
@@ -311,6 +315,12 @@ func (l *load) handle(frame http2.Frame) error {
 			}
 		}
 	case *http2.RSTStreamFrame:
+		if e == nil {
+			return nil // has ended: its trailers came before
+		}
+		if l.tolerant {
+			return l.refused(id)
+		}
 		return fmt.Errorf("the server reset stream %d: %v", id, frame.ErrCode)
 	case *http2.GoAwayFrame:
 		return fmt.Errorf("the server said GOAWAY: %v %s", frame.ErrCode, frame.DebugData())
@@ -345,8 +355,19 @@ func (l *load) resume(id uint32, e *exchange) error {
 	return l.ping(id, e)
 }
 
+// refused counts a call that the server has too much to do for, and makes
+// another.
+func (l *load) refused(id uint32) error {
+	delete(l.streams, id)
+	l.result.Refused++
+	return l.begin()
+}
+
 // end records a finished call and, for unary calls, starts the next.
 func (l *load) end(id uint32, e *exchange) error {
+	if status := l.fields[statusField]; l.tolerant && status != "0" {
+		return l.refused(id)
+	}
 	delete(l.streams, id)
 	if status := l.fields[statusField]; status != "0" && l.result.Status == "0" {
 		l.result.Status = status

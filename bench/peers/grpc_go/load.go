@@ -221,26 +221,35 @@ func (w *worker) upload(ctx context.Context) error {
 	return nil
 }
 
-// flood writes as fast as flow control lets it, and reads what comes.
+const (
+	floodBatch   = 100
+	batchesAhead = 10 // without a reply yet
+)
+
+// flood writes ahead of the replies, and reads what comes.
 func (w *worker) flood(ctx context.Context) error {
 	stream, err := exchangeHellos(ctx, w.channel)
 	if err != nil {
 		return err
 	}
-	sent := make(chan int, 1)
+	credit := make(chan struct{}, batchesAhead+1)
+	for range batchesAhead {
+		credit <- struct{}{}
+	}
 	go func() {
-		count := 0
-		for ; !w.stopped.Load() && stream.Send(you()) == nil; count++ {
+		for range credit {
+			for range floodBatch {
+				_ = stream.Send(you()) // a stream that has failed says so to its reader
+			}
 		}
-		_ = stream.CloseSend() // a stream that has failed says so to its reader
-		sent <- count
+		_ = stream.CloseSend()
 	}()
-	since := time.Now()
-	for read := 0; ; read++ {
+	owed, granting, since := batchesAhead*floodBatch, true, time.Now()
+	for read := 1; ; read++ {
 		reply, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			if count := <-sent; read != count {
-				return fmt.Errorf("%d replies to %d requests", read, count)
+			if granting || read-1 != owed {
+				return fmt.Errorf("%d replies to %d requests", read-1, owed)
 			}
 			return nil
 		}
@@ -249,6 +258,15 @@ func (w *worker) flood(ctx context.Context) error {
 		}
 		if err := w.record(reply, since); err != nil {
 			return err
+		}
+		switch {
+		case read%floodBatch != 0 || !granting:
+		case w.stopped.Load():
+			close(credit)
+			granting = false
+		default:
+			credit <- struct{}{}
+			owed += floodBatch
 		}
 	}
 }

@@ -2,28 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many unary calls a server on one core answers."""
 
-from harness.peers import Peer
-from harness.scenario import (
-    METRICS,
-    SERVER_PEERS,
-    Bench,
-    Measurement,
-    Scenario,
-    Target,
-    server_values,
-)
-
-
-def measure(bench: Bench, peer: Peer) -> Measurement:
-    with bench.server(peer, "unary") as server:
-        return Measurement(server_values(*server.under_h2load(streams=100)), server.versions)
-
+from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target, server_load
 
 SCENARIO = Scenario(
     name="unary_server",
     title="Unary calls: server",
     peers=SERVER_PEERS,
     metrics=METRICS,
-    measure=measure,
-    targets=(Target("rate", at_least=10, relative=True),),
+    measure=server_load("unary", streams=100),
+    targets=(Target("rate", at_least=10, relative_to="aio-uvloop"),),
 )

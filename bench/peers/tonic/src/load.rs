@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
+use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
@@ -152,31 +152,58 @@ async fn upload(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes as fast as flow control lets it, and reads what comes.
+/// The requests of a flood: a batch for each credit, until there are no more.
+struct Flood {
+    credit: mpsc::UnboundedReceiver<()>,
+    left: usize, // of the batch
+}
+
+const BATCH: usize = 100;
+const BATCHES_AHEAD: usize = 10; // without a reply yet
+
+impl Stream for Flood {
+    type Item = Request;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        if self.left == 0 {
+            if ready!(self.credit.poll_recv(context)).is_none() {
+                return Poll::Ready(None);
+            }
+            self.left = BATCH;
+        }
+        self.left -= 1;
+        Poll::Ready(Some(Request::you()))
+    }
+}
+
+/// Writes ahead of the replies, and reads what comes.
 async fn flood(channel: Channel, tally: Rc<Tally>) -> Result<(), Failure> {
     let mut stub = pingpong::ping_pong_client::PingPongClient::new(channel);
-    let stopped = Arc::new(AtomicBool::new(false));
-    let sent = Arc::new(AtomicU64::new(0));
-    let (ends, counts) = (stopped.clone(), sent.clone());
-    let requests = std::iter::from_fn(move || {
-        (!ends.load(Relaxed)).then(|| {
-            counts.fetch_add(1, Relaxed);
-            Request::you()
-        })
-    });
+    let (grant, credit) = mpsc::unbounded_channel();
+    for _ in 0..BATCHES_AHEAD {
+        grant.send(())?;
+    }
+    let mut grant = Some(grant);
+    let mut owed = BATCHES_AHEAD * BATCH;
     let since = Instant::now();
-    let mut replies = stub
-        .say_hello(tokio_stream::iter(requests))
-        .await?
-        .into_inner();
+    let requests = Flood { credit, left: 0 };
+    let mut replies = stub.say_hello(requests).await?.into_inner();
     let mut read = 0;
     while let Some(reply) = replies.message().await? {
         tally.record(&reply, since)?;
         read += 1;
-        stopped.store(tally.stopped.get(), Relaxed);
+        if read % BATCH != 0 {
+            continue;
+        }
+        if tally.stopped.get() {
+            grant = None;
+        } else if let Some(grant) = &grant {
+            grant.send(())?;
+            owed += BATCH;
+        }
     }
-    if !tally.stopped.get() || read != sent.load(Relaxed) {
-        return Err(format!("{read} replies to {} requests", sent.load(Relaxed)).into());
+    if grant.is_some() || read != owed {
+        return Err(format!("{read} replies to {owed} requests").into());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinSet, LocalSet, yield_now};
+use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::Failure;
@@ -19,12 +20,16 @@ use crate::messages::{GREETING, Request};
 use crate::services::unary::unary_client::UnaryClient;
 use crate::window::Window;
 
-/// A server that is so much behind does not hold the rate.
+/// A server that is so much behind, or that refuses calls, does not hold the rate.
 const MOST_BEHIND: Duration = Duration::from_secs(1);
+
+/// What servers with too many calls answer.
+const REFUSALS: [Code; 3] = [Code::Cancelled, Code::ResourceExhausted, Code::Unavailable];
 
 #[derive(Default)]
 struct Tally {
     done: Cell<usize>,
+    refused: Cell<bool>,
     took: RefCell<Vec<Duration>>, // of the calls that were to start in the window
 }
 
@@ -54,6 +59,7 @@ async fn measure(options: Options, rate: f64) -> Result<(), Failure> {
             done??;
         }
     }
+    let held = held && !tally.refused.get();
     let took = std::mem::take(&mut *tally.took.borrow_mut());
     report(
         count.max(1) as u64,
@@ -90,7 +96,7 @@ impl Pacer {
             while let Some(done) = calls.try_join_next() {
                 done??;
             }
-            if calls.len() > self.most {
+            if calls.len() > self.most || self.tally.refused.get() {
                 return Ok(false);
             }
             let (channel, tally) = (self.channel.clone(), self.tally.clone());
@@ -107,10 +113,14 @@ async fn call(
     due: Instant,
     measured: bool,
 ) -> Result<(), Failure> {
-    let reply = UnaryClient::new(channel)
-        .say_hello(Request::you())
-        .await?
-        .into_inner();
+    let reply = match UnaryClient::new(channel).say_hello(Request::you()).await {
+        Ok(reply) => reply.into_inner(),
+        Err(status) if REFUSALS.contains(&status.code()) => {
+            tally.refused.set(true);
+            return Ok(());
+        }
+        Err(status) => return Err(status.into()),
+    };
     if reply.message != GREETING {
         return Err(format!("the server replied {:?}", reply.message).into());
     }
