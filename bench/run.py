@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import machine, peers, results, tools
+from harness import machine, peers, ratios, results, tools
 from harness.errors import BenchError, NotHere, NotYet
 from harness.peers import Peer
 from harness.results import PeerResult, Run, Status
@@ -70,7 +70,11 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="smoke run of about a minute; no numbers to quote"
     )
-    parser.add_argument("--check", action="store_true", help="exit with 1 if uvgrpc misses a target")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="exit with 1 if uvgrpc misses a target, or a ratio is much worse than the committed one",
+    )
     parser.add_argument(
         "--measured-core", type=int, help="of the measured process (default the first allowed)"
     )
@@ -173,6 +177,9 @@ def main() -> int:
     for name in arguments.peers or ():
         peers.peer_named(name)
     scenarios = load_scenarios(arguments.scenarios)
+    committed = ratios.read()
+    if arguments.check and committed is None:
+        raise BenchError(f"--check compares with {ratios.COMMITTED.name}: report.py makes it of a full run")
     machine.allow_many_descriptors()
     for tool in ("h2load", "strace"):
         tools.need(tool)
@@ -209,6 +216,9 @@ def main() -> int:
             print(text_tables(scenario, outcome), flush=True)
             if arguments.json:  # after every scenario: a long run that is stopped keeps what it has
                 arguments.json.write_text(json.dumps(run, indent=1) + "\n")
+    fell = ratios.fallen(ratios.collect(run), committed or {}) if arguments.check else []
+    for line in fell:
+        print(f"fell by more than {ratios.TOLERANCE:.0%}: {line}", flush=True)
     failed = any(
         result["status"] == "failed" for outcome in run["scenarios"].values() for result in outcome.values()
     )
@@ -217,7 +227,7 @@ def main() -> int:
         for scenario in scenarios
         for target in scenario.targets
     )
-    return 1 if failed or (arguments.check and not met) else 0
+    return 1 if failed or fell or (arguments.check and not met) else 0
 
 
 if __name__ == "__main__":

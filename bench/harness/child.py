@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.errors import BenchError, NotYet
 
@@ -128,7 +128,7 @@ class Child:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _fail(self, what: str) -> Any:
+    def _fail(self, what: str) -> NoReturn:
         self._errors.seek(0)
         errors = self._errors.read().decode(errors="replace").strip()
         raise BenchError(f"{self._title} {what}" + (f"; its last words:\n{errors[-2000:]}" if errors else ""))

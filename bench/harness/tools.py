@@ -13,6 +13,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.child import Child, ask, pinned
 from harness.errors import BenchError, NotHere, NotYet
@@ -288,7 +289,7 @@ class Canned:
         arguments = ["-connections", str(connections), "-seconds", str(seconds)]
         return Child([str(self._binary), "hold", *self._target, *arguments], self._core)
 
-    def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, object]:
+    def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, Any]:
         command = [str(self._binary), "load", *self._target, "-mode", mode, *arguments]
         answer = ask(command, self._core, timeout, {"GOMAXPROCS": "1"})
         status, text = answer["grpc_status"], str(answer["grpc_message"])

@@ -10,5 +10,10 @@ SCENARIO = Scenario(
     peers=SERVER_PEERS,
     metrics=METRICS,
     measure=server_load("unary", streams=100),
-    targets=(Target("rate", at_least=10, relative_to="aio-uvloop"),),
+    targets=(
+        Target("rate", at_least=10, relative_to="aio-uvloop"),
+        Target("rate", at_least=1.0, relative_to="grpc-go"),
+        Target("rate", at_least=1.2, relative_to="grpcpp"),
+        Target("cpu_us", at_most=1.45, relative_to="floor"),
+    ),
 )
