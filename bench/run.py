@@ -187,7 +187,7 @@ def main() -> int:
     run: Run = {
         "schema": results.SCHEMA,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "machine": machine.describe(),
+        "machine": machine.describe() | {"tools": tools.versions()},
         "options": {
             "seconds": arguments.seconds,
             "rounds": arguments.rounds,

@@ -49,7 +49,7 @@ def echo_client_load(concurrency: int) -> Measure:
         for size, part in _parts(bench).items():
             with part.server(part.other_side, "echo", part.load_core) as server:
                 exchange = part.client(peer, server, "echo", concurrency, part.measured_core, *_size(size))
-                measured = client_measurement(exchange)
+                measured = client_measurement(exchange, server.versions)
                 values[f"cpu_ms {size}"] = measured.values["cpu_us"] / 1e3
                 values[f"rate {size}"] = measured.values["rate"]
                 versions = measured.versions

@@ -31,7 +31,7 @@ def real_client_load(load: str, concurrency: int, service: str = "") -> Measure:
             exchange = bench.client(bench.other_side, server, load, concurrency, bench.load_core)
             done = load_of(exchange.report)
             values = server_values(done, exchange.served) | {"p50_us": done.p50_us, "p99_us": done.p99_us}
-            return Measurement(values, server.versions)
+            return Measurement(values, server.versions | exchange.report["versions"])
 
     return measure
 
@@ -41,7 +41,8 @@ def real_server_load(load: str, concurrency: int) -> Measure:
 
     def measure(bench: Bench, peer: Peer) -> Measurement:
         with bench.server(bench.other_side, _service(load), bench.load_core) as server:
-            return client_measurement(bench.client(peer, server, load, concurrency, bench.measured_core))
+            exchange = bench.client(peer, server, load, concurrency, bench.measured_core)
+            return client_measurement(exchange, server.versions)
 
     return measure
 

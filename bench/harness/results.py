@@ -10,7 +10,7 @@ from typing import Literal, TypedDict
 from harness.peers import BASE, BASELINE, SUBJECT, peer_named
 from harness.scenario import Scenario, Target
 
-SCHEMA = 2
+SCHEMA = 3
 Status = Literal["measured", "not yet", "not here", "failed"]
 
 

@@ -272,7 +272,7 @@ def server_values(load: Load, used: Usage, each: int = 1) -> dict[str, float]:
     }
 
 
-def client_measurement(exchange: Exchange) -> Measurement:
+def client_measurement(exchange: Exchange, served_by: dict[str, str]) -> Measurement:
     """The values of METRICS for a client."""
     report = exchange.report
     count, seconds, cpu = max(int(report["count"]), 1), report["seconds"], report["cpu_seconds"]
@@ -285,7 +285,7 @@ def client_measurement(exchange: Exchange) -> Measurement:
         "busy": (cpu + exchange.served.cpu_seconds) / seconds,
     }
     values |= {key: report[key] for key in ("p50_us", "p99_us") if key in report}
-    return Measurement(values, report["versions"])
+    return Measurement(values, served_by | report["versions"])
 
 
 def server_load(
@@ -313,6 +313,7 @@ def client_load(load: str, concurrency: int) -> Callable[[Bench, Peer], Measurem
 
     def measure(bench: Bench, peer: Peer) -> Measurement:
         with bench.canned_server(load) as server:
-            return client_measurement(bench.client(peer, server, load, concurrency, bench.measured_core))
+            exchange = bench.client(peer, server, load, concurrency, bench.measured_core)
+            return client_measurement(exchange, server.versions)
 
     return measure

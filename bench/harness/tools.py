@@ -36,6 +36,14 @@ def need(tool: str) -> str:
     return path
 
 
+def versions() -> str:
+    """Of the load generators that are not peers."""
+    found = [[need("h2load"), "--version"], [need("go"), "version"]]
+    lines = [subprocess.check_output(command, text=True).splitlines()[0] for command in found]
+    ghz = re.search(r"bojand/ghz (v\S+)", (PROGRAMS / "ghz" / "go.mod").read_text())
+    return ", ".join([*lines, f"ghz {ghz[1] if ghz else 'unknown'}"])
+
+
 def generate_stubs() -> Path:
     """bench_pb2 and bench_pb2_grpc, in a folder for PYTHONPATH."""
     folder = BUILD / "stubs"
