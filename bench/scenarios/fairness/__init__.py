@@ -12,7 +12,8 @@ SETTLE = 0.5  # seconds until they are
 
 
 def measure(bench: Bench, peer: Peer) -> Measurement:
-    with bench.server(peer, "fair" if peer.name in TIMED else "unary") as server:
+    timed = peer.name in TIMED or peer.base
+    with bench.server(peer, "fair" if timed else "unary") as server:
         generator = server.canned()
         generator.verify("unary")
         with (
@@ -20,10 +21,10 @@ def measure(bench: Bench, peer: Peer) -> Measurement:
             generator.beside(1, bench.seconds + SETTLE, urgent=True) as probe,
         ):
             time.sleep(SETTLE)
-            if peer.name in TIMED:
+            if timed:
                 server.child.poke()  # forgets what was before
             answered = probe.line(bench.seconds + 30)
-            lag = server.child.poke() if peer.name in TIMED else {}
+            lag = server.child.poke() if timed else {}
             flooded = flood.line(bench.seconds + 30)
             for load in (probe, flood):
                 load.finish(15)

@@ -13,7 +13,9 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::messages::{GREETING, LARGEST, Payload, REPLIES, Reply, Request, complete, entries};
+use crate::messages::{
+    GREETING, LARGEST, Payload, REPLIES, Reply, Request, WIDE_WINDOW, complete, entries,
+};
 use crate::services::{echo, pingpong, streaming, unary, upload};
 use crate::window::{Spent, Window};
 use crate::{Failure, NotYet, VERSIONS};
@@ -57,7 +59,15 @@ pub async fn load(options: Options) -> Result<(), Failure> {
 }
 
 async fn measure(options: Options) -> Result<(), Failure> {
-    let channel = connect(&options.target).await?;
+    let channel = if options.load == "flood" {
+        let endpoint = endpoint(&options.target)?;
+        endpoint
+            .initial_connection_window_size(WIDE_WINDOW)
+            .connect()
+            .await?
+    } else {
+        connect(&options.target).await?
+    };
     let tally = Rc::new(Tally::default());
     let mut workers = JoinSet::new();
     for _ in 0..options.concurrency {
@@ -91,8 +101,11 @@ async fn measure(options: Options) -> Result<(), Failure> {
 }
 
 pub async fn connect(target: &str) -> Result<Channel, Failure> {
-    let endpoint = Endpoint::from_shared(format!("http://{target}"))?;
-    Ok(endpoint.tcp_nodelay(true).connect().await?)
+    Ok(endpoint(target)?.connect().await?)
+}
+
+fn endpoint(target: &str) -> Result<Endpoint, Failure> {
+    Ok(Endpoint::from_shared(format!("http://{target}"))?.tcp_nodelay(true))
 }
 
 /// Waits a while; a worker that ends meanwhile has failed.

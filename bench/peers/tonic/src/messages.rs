@@ -7,6 +7,9 @@ use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 
 pub const GREETING: &str = "Hello, you!";
 pub const REPLIES: usize = 1000; // of a streaming call; requests of an upload
+/// Of a connection that is to carry many small messages: h2 closes one whose
+/// unread small frames are too many for its window.
+pub const WIDE_WINDOW: u32 = 64 << 20;
 pub const LARGEST: usize = 16 << 20; // bytes of a message
 
 /// What the metadata scenarios send each way.

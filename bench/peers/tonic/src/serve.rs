@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 
-use crate::messages::LARGEST;
+use crate::messages::{LARGEST, WIDE_WINDOW};
 use crate::services::echo::echo_server::EchoServer;
 use crate::services::pingpong::ping_pong_server::PingPongServer;
 use crate::services::streaming::streaming_server::StreamingServer;
@@ -27,6 +27,9 @@ const BACKLOG: u32 = 4096;
 pub async fn serve(options: Options) -> Result<(), Failure> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut builder = Server::builder();
+    if options.service == "upload" {
+        builder = builder.initial_connection_window_size(WIDE_WINDOW);
+    }
     if let Some(identity) = options.identity {
         builder = builder.tls_config(ServerTlsConfig::new().identity(identity))?;
     }
