@@ -67,9 +67,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="of load for a number (default 4)")
     parser.add_argument("--rounds", type=int, default=5, help="that medians are taken of (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, for report.py")
-    parser.add_argument(
-        "--quick", action="store_true", help="smoke run of about a minute; no numbers to quote"
-    )
+    parser.add_argument("--quick", action="store_true", help="smoke run of some minutes; no numbers to quote")
     parser.add_argument(
         "--check",
         action="store_true",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from harness.errors import BenchError, NotYet
+from harness.errors import BenchError, NotHere, NotYet
 
 ANY_CORE = -1  # where the scheduler likes
 NOT_YET = 3  # the exit code in bench/peers/program.py
@@ -76,7 +76,7 @@ class Child:
         return self._process.pid
 
     def line(self, timeout: float = START_TIMEOUT) -> dict[str, Any]:
-        """The next JSON line; NotYet or BenchError if the program ends or is silent instead."""
+        """The next JSON line; NotYet, NotHere or BenchError if the program says so, ends or is silent."""
         raw = self._read_line(timeout)
         if raw is None:
             self._fail(f"printed nothing for {timeout:.0f} s")
@@ -91,6 +91,8 @@ class Child:
             self._fail(f"printed {raw!r} instead of a JSON object")
         if "not_yet" in answer:
             raise NotYet(str(answer["not_yet"]))
+        if "not_here" in answer:
+            raise NotHere(str(answer["not_here"]))
         return answer
 
     def poke(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ A peer is started by the harness as
 
 and prints JSON lines. A server prints its port, and after SIGTERM what it has left over; a client
 prints when its measured window opens and closes, and then its result.
-A peer that lacks a kind or a part of the API says so with exit code NOT_YET.
+A peer that lacks a kind, a part of the API or a package says so with exit code NOT_YET.
 
 | kind | service | load |
 | --- | --- | --- |
@@ -124,6 +124,9 @@ def run(main: Callable[[Options], None]) -> None:
         main(read_options())
     except NotImplementedError as missing:
         emit(not_yet=str(missing) or "NotImplementedError")
+        sys.exit(NOT_YET)
+    except ModuleNotFoundError as missing:
+        emit(not_here=str(missing))
         sys.exit(NOT_YET)
 
 

@@ -14,15 +14,12 @@ from program import HOST
 
 @asynccontextmanager
 async def serve() -> AsyncIterator[int]:
-    """Its port."""
-    try:
-        import uvicorn
-        from starlette.applications import Starlette
-        from starlette.requests import Request
-        from starlette.responses import PlainTextResponse, Response
-        from starlette.routing import Route
-    except ImportError as missing:
-        raise NotImplementedError(f"{missing.name} is not installed") from None
+    """Its port. The packages are imported here: only one scenario wants them."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
 
     class Server(uvicorn.Server):
         @contextmanager
