@@ -37,7 +37,7 @@ SCENARIOS = (
     *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
     *("tls_unary", "tls_handshakes", "metadata", "metadata_client", "interceptors", "interceptors_client"),
     *("sync_handlers", "loops_in_threads", "reuseport", "starlette", "ghz"),
-    *("soak", "idle", "idle_connections", "strace"),
+    *("soak", "idle", "idle_connections", "strace", "imports"),
 )
 QUICK_PEERS = ["uvgrpc", "aio-uvloop"]
 QUICK_SECONDS = 0.4

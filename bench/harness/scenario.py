@@ -88,7 +88,7 @@ class Bench:
             certificate, key = make_certificate(self.canned, self.scratch)
             command += ["--certificate", str(certificate), "--key", str(key)]
         core = self.measured_core if core is None else core
-        environment = self._environment(peer)
+        environment = self.environment(peer)
         with ExitStack() as children:
             child = children.enter_context(Child(command, core, environment))
             ready = child.line()
@@ -116,7 +116,7 @@ class Bench:
             *("--concurrency", str(concurrency)),
             *("--seconds", str(self.seconds), "--warmup", str(warmup), *more),
         )
-        with Child(command, core, self._environment(peer)) as child:
+        with Child(command, core, self.environment(peer)) as child:
             _expect(child.line(warmup + 30), "open")
             before = server.used()
             _expect(child.line(self.seconds + 30), "closed")
@@ -130,14 +130,18 @@ class Bench:
             *(peer, "client", "--load", "soak", "--target", f"127.0.0.1:{port}"),
             *("--concurrency", str(concurrency), "--count", str(count)),
         )
-        return Child(command, self.load_core, self._environment(peer))
+        return Child(command, self.load_core, self.environment(peer))
 
     def _command(self, peer: Peer, *arguments: str) -> list[str]:
         if peer.name not in self.runners:
             raise NotHere(f"the other side, {peer.title}")
         return [*self.runners[peer.name], *arguments]
 
-    def _environment(self, peer: Peer) -> dict[str, str]:
+    def python(self, peer: Peer) -> str:
+        """The interpreter of a peer in Python."""
+        return self._command(peer)[0]
+
+    def environment(self, peer: Peer) -> dict[str, str]:
         path = python_path(self.base if peer.base else None, self.stubs)
         return {"PYTHONPATH": path, "GRPC_VERBOSITY": "ERROR", "GOMAXPROCS": "1"}
 
