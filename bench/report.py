@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Render results as Markdown: python bench/report.py RESULTS.json [RESULTS.md]."""
+"""Render results as Markdown: python bench/report.py RESULTS.json [RESULTS.md] (see bench/README.md)."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from harness import results
-from harness.peers import BASELINE, BENCH, peer_named
+from harness import ratios, results
+from harness.peers import BASELINE, BENCH, SUBJECT, interpreter_with, peer_named
 from harness.results import PeerResult, Run
 from harness.scenario import Scenario
 
@@ -82,8 +85,52 @@ def bullets(lines: list[str], prefix: str) -> str:
     return "".join(f"\n- {prefix}{line}" for line in lines)
 
 
-def render(run: Run) -> str:
+def load_kind(scenario: Scenario, run: Run) -> str:
+    if scenario.real:
+        return f"a real peer, {run['other_side']}"
+    return scenario.other_side
+
+
+def plots(run: Run) -> list[dict[str, Any]]:
+    """What plots.py is to draw: the first metric of every scenario that compares peers."""
+    found = []
+    for name, outcome in run["scenarios"].items():
+        scenario: Scenario = importlib.import_module(f"scenarios.{name}").SCENARIO
+        metric = scenario.metrics[0]
+        medians = {peer: results.median(result, metric.key) for peer, result in outcome.items()}
+        bars = [
+            {"peer": peer_named(peer).title, "value": value, "subject": peer == SUBJECT.name}
+            for peer, value in medians.items()
+            if value is not None
+        ]
+        if metric.ratio and len(bars) > 1:
+            bars.sort(key=lambda bar: float(str(bar["value"])), reverse=metric.more_is_better)
+            found.append(
+                {
+                    "name": name,
+                    "title": scenario.title,
+                    "metric": metric.title,
+                    "digits": metric.digits,
+                    "better": "more" if metric.more_is_better else "less",
+                    "other_side": load_kind(scenario, run),
+                    "bars": bars,
+                }
+            )
+    return found
+
+
+def draw(run: Run, folder: Path) -> None:
+    """SVG and PNG, by an interpreter that has matplotlib."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(plots(run), file)
+        file.flush()
+        command = [interpreter_with("plots"), str(BENCH / "plots.py"), file.name, str(folder)]
+        subprocess.run(command, check=True)
+
+
+def render(run: Run, plot_folder: str = "") -> str:
     parts = []
+    drawn = {plot["name"] for plot in plots(run)} if plot_folder else set()
     versions: dict[str, str] = {}
     for name, outcome in run["scenarios"].items():
         scenario: Scenario = importlib.import_module(f"scenarios.{name}").SCENARIO
@@ -93,7 +140,8 @@ def render(run: Run) -> str:
                 title=scenario.title,
                 method=(folder / "method.md").read_text().strip(),
                 table=markdown_table(table(scenario, outcome)),
-                other_side=f"The other side is {run['other_side']}.\n\n" * scenario.real,
+                other_side=load_kind(scenario, run),
+                plot=f"![{scenario.title}]({plot_folder}/{name}.svg)\n\n" * (name in drawn),
                 remarks=bullets(notes(outcome), "")
                 + bullets(results.describe_comparison(scenario, outcome), "")
                 + bullets(targets(scenario, outcome), "Target: "),
@@ -118,6 +166,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Render a result of run.py --json as Markdown.")
     parser.add_argument("results", type=Path, help="the JSON file")
     parser.add_argument("output", type=Path, nargs="?", help="the Markdown file; default standard output")
+    parser.add_argument("--plots", action="store_true", help="draw plots beside the Markdown file")
+    parser.add_argument(
+        "--ratios", action="store_true", help=f"write {ratios.COMMITTED.name}, which run.py --check reads"
+    )
     arguments = parser.parse_args()
     run: Run = json.loads(arguments.results.read_text())
     if run.get("schema") != results.SCHEMA:
@@ -125,7 +177,14 @@ def main() -> None:
             f"report: {arguments.results} has schema {run.get('schema')}, not {results.SCHEMA}: "
             "run the benchmark again"
         )
-    text = render(run)
+    if (arguments.plots and not arguments.output) or (arguments.ratios and run["options"]["quick"]):
+        parser.error("--plots needs an output, --ratios a full run")
+    if arguments.ratios:
+        ratios.write(ratios.collect(run), ratios.COMMITTED)
+    folder = arguments.output.with_suffix("") if arguments.plots else None
+    if folder:
+        draw(run, folder)
+    text = render(run, folder.name if folder else "")
     if arguments.output:
         arguments.output.write_text(text)
     else:

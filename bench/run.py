@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import machine, peers, results, tools
+from harness import machine, peers, ratios, results, tools
 from harness.errors import BenchError, NotHere, NotYet
 from harness.peers import Peer
 from harness.results import PeerResult, Run, Status
@@ -23,11 +23,21 @@ from report import text_tables
 
 SCENARIOS = (
     *("unary_server", "unary_server_real", "unary_client", "unary_client_real"),
-    *("unary_server_10x10", "unary_server_1000x1"),
-    *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
+    *("unary_server_10x10", "unary_server_1000x1", "unary_unpinned"),
     *("server_streaming", "server_streaming_real", "server_streaming_client", "server_streaming_client_real"),
-    *("bidi_pingpong", "bidi_pingpong_real", "bidi_pingpong_client", "bidi_pingpong_client_real"),
-    *("latency", "latency_real", "latency_client_real", "soak", "idle", "idle_connections", "strace"),
+    *("client_streaming", "client_streaming_client"),
+    *(
+        "bidi_pingpong",
+        "bidi_pingpong_real",
+        "bidi_pingpong_client",
+        "bidi_pingpong_client_real",
+        "bidi_flood",
+    ),
+    *("latency", "latency_real", "latency_client_real", "latency_at_rate", "fairness"),
+    *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
+    *("tls_unary", "tls_handshakes", "metadata", "metadata_client", "interceptors", "interceptors_client"),
+    *("sync_handlers", "loops_in_threads", "reuseport", "starlette", "ghz"),
+    *("soak", "idle", "idle_connections", "strace", "imports"),
 )
 QUICK_PEERS = ["uvgrpc", "aio-uvloop"]
 QUICK_SECONDS = 0.4
@@ -57,10 +67,12 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="of load for a number (default 4)")
     parser.add_argument("--rounds", type=int, default=5, help="that medians are taken of (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, for report.py")
+    parser.add_argument("--quick", action="store_true", help="smoke run of some minutes; no numbers to quote")
     parser.add_argument(
-        "--quick", action="store_true", help="smoke run of about a minute; no numbers to quote"
+        "--check",
+        action="store_true",
+        help="exit with 1 if uvgrpc misses a target, or a ratio is much worse than the committed one",
     )
-    parser.add_argument("--check", action="store_true", help="exit with 1 if uvgrpc misses a target")
     parser.add_argument(
         "--measured-core", type=int, help="of the measured process (default the first allowed)"
     )
@@ -116,6 +128,7 @@ def find_runners(
     needed = {peer.name: peer for scenario in scenarios for peer in chosen_peers(scenario, arguments)}
     if any(scenario.real for scenario in scenarios):
         needed[arguments.other_side] = peers.peer_named(arguments.other_side)
+    needed |= {name: peers.peer_named(name) for scenario in scenarios for name in scenario.needs}
     for peer in needed.values():
         try:
             found[peer.name] = peers.runner(peer, arguments.base)
@@ -162,6 +175,9 @@ def main() -> int:
     for name in arguments.peers or ():
         peers.peer_named(name)
     scenarios = load_scenarios(arguments.scenarios)
+    committed = ratios.read()
+    if arguments.check and committed is None:
+        raise BenchError(f"--check compares with {ratios.COMMITTED.name}: report.py makes it of a full run")
     machine.allow_many_descriptors()
     for tool in ("h2load", "strace"):
         tools.need(tool)
@@ -169,7 +185,7 @@ def main() -> int:
     run: Run = {
         "schema": results.SCHEMA,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "machine": machine.describe(),
+        "machine": machine.describe() | {"tools": tools.versions()},
         "options": {
             "seconds": arguments.seconds,
             "rounds": arguments.rounds,
@@ -198,6 +214,9 @@ def main() -> int:
             print(text_tables(scenario, outcome), flush=True)
             if arguments.json:  # after every scenario: a long run that is stopped keeps what it has
                 arguments.json.write_text(json.dumps(run, indent=1) + "\n")
+    fell = ratios.fallen(ratios.collect(run), committed or {}) if arguments.check else []
+    for line in fell:
+        print(f"fell by more than {ratios.TOLERANCE:.0%}: {line}", flush=True)
     failed = any(
         result["status"] == "failed" for outcome in run["scenarios"].values() for result in outcome.values()
     )
@@ -206,7 +225,7 @@ def main() -> int:
         for scenario in scenarios
         for target in scenario.targets
     )
-    return 1 if failed or (arguments.check and not met) else 0
+    return 1 if failed or fell or (arguments.check and not met) else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -11,20 +12,41 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
-from harness.errors import BenchError, NotYet
+from harness.errors import BenchError, NotHere, NotYet
 
+ANY_CORE = -1  # where the scheduler likes
 NOT_YET = 3  # the exit code in bench/peers/program.py
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 15.0
 
 
+def pinned(core: int, *, urgent: bool = False) -> Callable[[], None]:
+    """What a new process does first; an urgent one goes before others of its core, if it may."""
+
+    def prepare() -> None:
+        if core != ANY_CORE:
+            os.sched_setaffinity(0, {core})
+        if urgent:
+            with contextlib.suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, 0, -20)
+
+    return prepare
+
+
 class Child:
     """A running program. As a context manager it is ended, at the latest by SIGKILL, on exit."""
 
-    def __init__(self, command: Sequence[str], core: int, environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        core: int,
+        environment: Mapping[str, str] | None = None,
+        *,
+        urgent: bool = False,
+    ):
         self._title = os.path.basename(next((part for part in command if part.endswith(".py")), command[0]))
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
         self._buffer = b""
@@ -34,7 +56,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **(environment or {})},
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # before the program can start threads
+            preexec_fn=pinned(core, urgent=urgent),  # before the program can start threads
         )
         assert self._process.stdout is not None
         self._output = self._process.stdout
@@ -54,7 +76,7 @@ class Child:
         return self._process.pid
 
     def line(self, timeout: float = START_TIMEOUT) -> dict[str, Any]:
-        """The next JSON line; NotYet or BenchError if the program ends or is silent instead."""
+        """The next JSON line; NotYet, NotHere or BenchError if the program says so, ends or is silent."""
         raw = self._read_line(timeout)
         if raw is None:
             self._fail(f"printed nothing for {timeout:.0f} s")
@@ -69,7 +91,14 @@ class Child:
             self._fail(f"printed {raw!r} instead of a JSON object")
         if "not_yet" in answer:
             raise NotYet(str(answer["not_yet"]))
+        if "not_here" in answer:
+            raise NotHere(str(answer["not_here"]))
         return answer
+
+    def poke(self) -> dict[str, Any]:
+        """What the program tells on SIGUSR1."""
+        self._process.send_signal(signal.SIGUSR1)
+        return self.line()
 
     def stop(self) -> dict[str, Any]:
         """Ask a server to end; what it says it has left over."""
@@ -101,7 +130,7 @@ class Child:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _fail(self, what: str) -> Any:
+    def _fail(self, what: str) -> NoReturn:
         self._errors.seek(0)
         errors = self._errors.read().decode(errors="replace").strip()
         raise BenchError(f"{self._title} {what}" + (f"; its last words:\n{errors[-2000:]}" if errors else ""))

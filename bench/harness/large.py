@@ -30,7 +30,7 @@ def echo_server_load(concurrency: int) -> Measure:
         for size, part in _parts(bench).items():
             with part.server(peer, "echo") as server:
                 core, other = part.load_core, part.other_side
-                exchange = part.client(other, server, "echo", concurrency, core, SIZES[size])
+                exchange = part.client(other, server, "echo", concurrency, core, *_size(size))
                 count = max(int(exchange.report["count"]), 1)
                 values[f"cpu_ms {size}"] = exchange.served.cpu_seconds * 1e3 / count
                 values[f"rate {size}"] = count / exchange.report["seconds"]
@@ -48,14 +48,18 @@ def echo_client_load(concurrency: int) -> Measure:
         versions: dict[str, str] = {}
         for size, part in _parts(bench).items():
             with part.server(part.other_side, "echo", part.load_core) as server:
-                exchange = part.client(peer, server, "echo", concurrency, part.measured_core, SIZES[size])
-                measured = client_measurement(exchange)
+                exchange = part.client(peer, server, "echo", concurrency, part.measured_core, *_size(size))
+                measured = client_measurement(exchange, server.versions)
                 values[f"cpu_ms {size}"] = measured.values["cpu_us"] / 1e3
                 values[f"rate {size}"] = measured.values["rate"]
                 versions = measured.versions
         return Measurement(values, versions)
 
     return measure
+
+
+def _size(size: str) -> tuple[str, str]:
+    return "--size", str(SIZES[size])
 
 
 def _parts(bench: Bench) -> dict[str, Bench]:

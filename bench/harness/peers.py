@@ -3,13 +3,15 @@
 """The peers, and for each a compiled program or an interpreter with the packages it is pinned to.
 
 requirements/NAME.in names what a peer in Python is made of; NAME.txt, compiled from it, everything
-that comes along, with hashes. Those in Go and Rust have their go.sum and Cargo.lock.
+that comes along, with hashes. Those in Go, Rust and JavaScript have their go.sum, Cargo.lock and
+package-lock.json.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -36,7 +38,8 @@ class Peer:
     subject: bool = False  # the project itself: taken from the running interpreter
     base: bool = False  # another build of the project, found before the interpreter's own
     # The program is a folder that this builds, or a target of the project's own build.
-    compiled: Literal["", "cmake", "cargo", "go", "project"] = ""
+    compiled: Literal["", "cmake", "cargo", "go", "npm", "project"] = ""
+    binary: str = ""  # of a folder with several: which
 
 
 PEERS = (
@@ -47,11 +50,14 @@ PEERS = (
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
     Peer("gevent", "grpc on gevent", "grpc_on_gevent.py", "gevent"),
     Peer("grpclib", "grpclib on uvloop", "grpclib_on_uvloop.py", "grpclib"),
+    Peer("grpclib-asyncio", "grpclib on asyncio", "grpclib_on_asyncio.py", "grpclib"),
     Peer("floor", "floor: no Python", "floor", "", compiled="project"),
     Peer("capi", "gRPC's C API and engine", "capi", "", compiled="project"),
-    Peer("grpcpp", "grpc++, callback API", "grpcpp_callback", "", compiled="cmake"),
+    Peer("grpcpp", "grpc++, callback API", "grpcpp", "", compiled="cmake", binary="grpcpp_callback"),
+    Peer("grpcpp-cq", "grpc++, completion queue", "grpcpp", "", compiled="cmake", binary="grpcpp_cq"),
     Peer("tonic", "tonic, one thread", "tonic", "", compiled="cargo"),
     Peer("grpc-go", "grpc-go, one processor", "grpc_go", "", compiled="go"),
+    Peer("grpc-js", "grpc-js", "grpc_js", "", compiled="npm"),
 )
 SUBJECT, BASE, BASELINE = PEERS[:3]
 OTHER_SIDES = ("tonic", "grpc-go")  # of a real connection
@@ -67,26 +73,41 @@ def peer_named(name: str) -> Peer:
 def runner(peer: Peer, base: Path | None = None) -> list[str]:
     """What the peer's command line begins with; builds or installs what it has to."""
     if peer.compiled:
-        return [build(peer)]
+        return build(peer)
     return [interpreter(peer, base), str(PROGRAMS / peer.program)]
 
 
-def build(peer: Peer) -> str:
+def build(peer: Peer) -> list[str]:
     """The compiled program."""
     if peer.compiled == "project":
-        return _build_target(peer)
+        return [_build_target(peer)]
     source, folder = PROGRAMS / peer.program, BUILD / peer.program
+    program = folder / (peer.binary or peer.program)
     if peer.compiled == "cmake":
-        program = folder / peer.program
         _build(peer, ["cmake", "-S", str(source), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"])
-        _build(peer, ["cmake", "--build", str(folder)])
+        _build(peer, ["cmake", "--build", str(folder), "--target", program.name])
     elif peer.compiled == "cargo":
         program = folder / "release" / f"{peer.program}_peer"
         _build(peer, ["cargo", "build", "--release", "--locked", "--target-dir", str(folder)])
-    else:
-        program = folder / peer.program
+    elif peer.compiled == "go":
         _build(peer, ["go", "build", "-mod=readonly", "-o", str(program), "."])
-    return str(program)
+    else:
+        return ["node", str(_install_node_packages(peer) / "main.js")]
+    return [str(program)]
+
+
+def _install_node_packages(peer: Peer) -> Path:
+    """A copy of the program beside the packages that its package-lock.json pins."""
+    lock = (PROGRAMS / peer.program / "package-lock.json").read_bytes()
+    folder = BUILD / f"{peer.program}-{hashlib.sha256(lock).hexdigest()[:12]}"
+    shutil.copytree(PROGRAMS / peer.program, folder, dirs_exist_ok=True)
+    shutil.copy(PROGRAMS / "bench.proto", folder)
+    if not (folder / "complete").exists():
+        _build(peer, ["npm", "ci", "--ignore-scripts", "--prefix", str(folder)])
+        (folder / "complete").touch()
+    if shutil.which("node") is None:
+        raise NotHere("node is not in PATH")
+    return folder
 
 
 def _build_target(peer: Peer) -> str:

@@ -16,21 +16,22 @@ Measure = Callable[[Bench, Peer], Measurement]
 LATENCY_METRICS = (
     Metric("p50_us", "median µs", 0, ratio=True),
     Metric("p99_us", "99th percentile µs", 0, ratio=True),
+    Metric("rate", "per second", 0, ratio=True),
     Metric("cpu_us", "CPU µs each", 1, ratio=True),
     Metric("switches", "context switches each", 2),
     Metric("busy", "busy shares, sum", 2),
 )
 
 
-def real_client_load(load: str, concurrency: int) -> Measure:
+def real_client_load(load: str, concurrency: int, service: str = "") -> Measure:
     """Measures a server, under the client of the other side."""
 
     def measure(bench: Bench, peer: Peer) -> Measurement:
-        with bench.server(peer, _service(load)) as server:
+        with bench.server(peer, service or _service(load)) as server:
             exchange = bench.client(bench.other_side, server, load, concurrency, bench.load_core)
-            done = _load(exchange.report)
+            done = load_of(exchange.report)
             values = server_values(done, exchange.served) | {"p50_us": done.p50_us, "p99_us": done.p99_us}
-            return Measurement(values, server.versions)
+            return Measurement(values, server.versions | exchange.report["versions"])
 
     return measure
 
@@ -40,16 +41,18 @@ def real_server_load(load: str, concurrency: int) -> Measure:
 
     def measure(bench: Bench, peer: Peer) -> Measurement:
         with bench.server(bench.other_side, _service(load), bench.load_core) as server:
-            return client_measurement(bench.client(peer, server, load, concurrency, bench.measured_core))
+            exchange = bench.client(peer, server, load, concurrency, bench.measured_core)
+            return client_measurement(exchange, server.versions)
 
     return measure
 
 
 def _service(load: str) -> str:
-    return "unary" if load == "latency" else load
+    return {"latency": "unary", "paced": "unary", "flood": "pingpong"}.get(load, load)
 
 
-def _load(report: dict[str, Any]) -> Load:
+def load_of(report: dict[str, Any]) -> Load:
+    """What the client of a real connection reports."""
     return Load(
         max(int(report["count"]), 1),
         report["seconds"],

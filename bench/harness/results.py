@@ -7,10 +7,10 @@ from __future__ import annotations
 import statistics
 from typing import Literal, TypedDict
 
-from harness.peers import BASE, BASELINE, SUBJECT
+from harness.peers import BASE, BASELINE, SUBJECT, peer_named
 from harness.scenario import Scenario, Target
 
-SCHEMA = 2
+SCHEMA = 3
 Status = Literal["measured", "not yet", "not here", "failed"]
 
 
@@ -76,8 +76,9 @@ def describe_comparison(scenario: Scenario, results: dict[str, PeerResult]) -> l
 
 def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, float | None]:
     """Whether the project itself meets a target, and with what value."""
-    if target.relative:
-        value = ratio(results, SUBJECT.name, target.metric)
+    if target.relative_to:
+        found = ratios(results, SUBJECT.name, target.relative_to, target.metric)
+        value = statistics.median(found) if found else None
     elif SUBJECT.name in results:
         value = median(results[SUBJECT.name], target.metric)
     else:
@@ -92,8 +93,8 @@ def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, fl
 def describe_target(scenario: Scenario, target: Target, results: dict[str, PeerResult]) -> str:
     title = next(metric.title for metric in scenario.metrics if metric.key == target.metric)
     bound = f"at least {target.at_least:g}" if target.at_least is not None else f"at most {target.at_most:g}"
-    if target.relative:
-        bound += f"x {BASELINE.title}"
+    if target.relative_to:
+        bound += f"x {peer_named(target.relative_to).title}"
     met, value = target_met(target, results)
     if value is None:
         return f"{title} {bound}: not measured"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import re
 import shutil
@@ -11,9 +13,10 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.child import Child, ask
-from harness.errors import BenchError, NotYet
+from harness.child import Child, ask, pinned
+from harness.errors import BenchError, NotHere, NotYet
 from harness.peers import BUILD, PROGRAMS, interpreter_with
 from harness.usage import Usage, usage
 
@@ -31,6 +34,14 @@ def need(tool: str) -> str:
     if path is None:
         raise BenchError(f"{tool} is needed and not in PATH ({SOURCES[tool]})")
     return path
+
+
+def versions() -> str:
+    """Of the load generators that are not peers."""
+    found = [[need("h2load"), "--version"], [need("go"), "version"]]
+    lines = [subprocess.check_output(command, text=True).splitlines()[0] for command in found]
+    ghz = re.search(r"bojand/ghz (v\S+)", (PROGRAMS / "ghz" / "go.mod").read_text())
+    return ", ".join([*lines, f"ghz {ghz[1] if ghz else 'unknown'}"])
 
 
 def generate_stubs() -> Path:
@@ -54,6 +65,27 @@ def build_canned() -> Path:
     """The Go program with prepared frames; see peers/canned."""
     binary = BUILD / "canned"
     _make([need("go"), "build", "-mod=readonly", "-o", str(binary), "."], PROGRAMS / "canned")
+    return binary
+
+
+def make_certificate(canned: Path, folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    if not key.exists():
+        files = ["-certificate", str(certificate), "-key", str(key)]
+        _make([str(canned), "certificate", *files], folder)
+    return certificate, key
+
+
+@functools.cache
+def build_ghz() -> Path:
+    """The load generator ghz, of the version that peers/ghz/go.mod pins."""
+    binary = BUILD / "ghz"
+    command = [need("go"), "build", "-mod=readonly", "-o", str(binary), "github.com/bojand/ghz/cmd/ghz"]
+    try:
+        _make(command, PROGRAMS / "ghz")
+    except BenchError as reason:
+        raise NotHere(str(reason)) from None
     return binary
 
 
@@ -86,6 +118,8 @@ class H2Load:
         reply_bytes: int,
         scratch: Path,
         connections: int = 1,
+        *,
+        tls: bool = False,
     ):
         self._core = core
         self._reply_bytes = reply_bytes
@@ -105,7 +139,7 @@ class H2Load:
             ),
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
         ]
-        self._url = f"http://127.0.0.1:{port}{path}"
+        self._url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
         self._at_once = streams * connections
 
     def measure(self, requests: int, timeout: float) -> Load:
@@ -118,7 +152,7 @@ class H2Load:
                 capture_output=True,
                 text=True,
                 timeout=timeout,
-                preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+                preexec_fn=pinned(self._core),
             )
         except subprocess.TimeoutExpired:
             raise BenchError(f"h2load did not finish {requests} requests in {timeout:.0f} s") from None
@@ -135,7 +169,7 @@ class H2Load:
             command,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+            preexec_fn=pinned(self._core),
         ) as process:
             try:
                 time.sleep(connecting + late)
@@ -171,13 +205,49 @@ class H2Load:
         return Load(requests, seconds, cpu / seconds)
 
 
+class Http1Load:
+    """h2load with HTTP/1.1 at a fixed rate, beside something else."""
+
+    CLIENTS = 10
+
+    def __init__(self, url: str, core: int, rate: int, seconds: float):
+        whole = math.ceil(seconds)  # h2load counts whole seconds
+        self._seconds = whole
+        self._process = subprocess.Popen(
+            [
+                *(need("h2load"), "--h1", f"-c{self.CLIENTS}", "-t1", f"--rps={rate // self.CLIENTS}"),
+                *(f"-D{whole}", url),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=pinned(core),
+        )
+        self.rate = self.mean_ms = 0.0
+
+    def __enter__(self) -> Http1Load:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Waits for its end; the results are there then."""
+        try:
+            output, _ = self._process.communicate(timeout=self._seconds + 30)
+        finally:
+            self._process.kill()
+        found = re.search(r"(\d+) succeeded, 0 failed, 0 errored, 0 timeout", output)
+        times = re.search(r"^time for request: +\S+ +\S+ +([\d.]+)(us|ms|s) ", output, re.MULTILINE)
+        if not found or not times:
+            raise BenchError(f"not all HTTP requests succeeded:\n{output[-1000:]}")
+        self.rate = int(found[1]) / self._seconds
+        self.mean_ms = float(times[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[times[2]]
+
+
 class Canned:
     """The Go program as a load generator."""
 
-    def __init__(self, binary: Path, core: int, port: int, path: str):
+    def __init__(self, binary: Path, core: int, port: int, path: str, *, tls: bool = False):
         self._binary = binary
         self._core = core
-        self._target = ["-target", f"127.0.0.1:{port}", "-path", path]
+        self._target = ["-target", f"127.0.0.1:{port}", "-path", path, *(["-tls"] if tls else [])]
 
     def verify(self, mode: str) -> int:
         """One call, checked whole: the bytes of its reply."""
@@ -213,12 +283,21 @@ class Canned:
         ]
         return Child([str(self._binary), "load", *self._target, *arguments], self._core)
 
+    def beside(self, streams: int, seconds: float, *, urgent: bool = False) -> Child:
+        """Unary calls for a while: a load that something else goes on beside.
+
+        Says what they took and how many were refused.
+        """
+        arguments = ["-streams", str(streams), "-seconds", str(seconds), "-tolerant"]
+        command = [str(self._binary), "load", *self._target, "-mode", "unary", *arguments]
+        return Child(command, self._core, {"GOMAXPROCS": "1"}, urgent=urgent)
+
     def hold_many(self, connections: int, seconds: float) -> Child:
         """A unary call on each of many connections, and then nothing."""
         arguments = ["-connections", str(connections), "-seconds", str(seconds)]
         return Child([str(self._binary), "hold", *self._target, *arguments], self._core)
 
-    def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, object]:
+    def _ask(self, mode: str, timeout: float, *arguments: str) -> dict[str, Any]:
         command = [str(self._binary), "load", *self._target, "-mode", mode, *arguments]
         answer = ask(command, self._core, timeout, {"GOMAXPROCS": "1"})
         status, text = answer["grpc_status"], str(answer["grpc_message"])
@@ -249,7 +328,7 @@ class Strace:
             command,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=pinned(core),
         )
         tracer = Path(f"/proc/{pid}/status")
         for _ in range(100):

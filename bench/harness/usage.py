@@ -24,6 +24,13 @@ class Usage:
             self.wakeups - earlier.wakeups,
         )
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.cpu_seconds + other.cpu_seconds,
+            self.switches + other.switches,
+            self.wakeups + other.wakeups,
+        )
+
     def times(self, factor: float) -> Usage:
         return Usage(self.cpu_seconds * factor, round(self.switches * factor), round(self.wakeups * factor))
 

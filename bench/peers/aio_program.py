@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -16,7 +18,10 @@ import bench_pb2
 import bench_pb2_grpc
 import grpc
 import program
-from program import GREETING, HOST, REPLIES, Options, Window, emit
+import sync_program
+import web
+from beside import second_loop, timer_lag
+from program import ENTRIES, GREETING, REPLIES, UPLOADED, Options, Window, check_entries, emit
 
 SLEEP_MS = 50  # of a call that is to be cancelled or to miss its deadline
 DEADLINE = 0.005
@@ -27,6 +32,13 @@ class Unary(bench_pb2_grpc.UnaryServicer):
     async def SayHello(self, request: bench_pb2.Request, context: object) -> bench_pb2.Reply:
         if request.sleep_millisecond:
             await asyncio.sleep(request.sleep_millisecond / 1000)
+        return bench_pb2.Reply(message=f"Hello, {request.name}!")
+
+
+class Metadata(bench_pb2_grpc.UnaryServicer):
+    async def SayHello(self, request: bench_pb2.Request, context: Any) -> bench_pb2.Reply:
+        check_entries(context.invocation_metadata())
+        await context.send_initial_metadata(ENTRIES)
         return bench_pb2.Reply(message=f"Hello, {request.name}!")
 
 
@@ -49,8 +61,33 @@ class Echo(bench_pb2_grpc.EchoServicer):
         return bench_pb2.Payload(data=request.data)
 
 
+class Upload(bench_pb2_grpc.UploadServicer):
+    async def SayHello(self, requests: AsyncIterator[bench_pb2.Request], context: object) -> bench_pb2.Reply:
+        count = 0
+        async for _ in requests:
+            count += 1
+        return bench_pb2.Reply(message=f"Hello, {count}!")
+
+
+class ServerInterceptor(grpc.aio.ServerInterceptor):
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return await continuation(details)
+
+
+class ClientInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(details, request)
+
+
+def add_unary(server: Any) -> None:
+    bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server)
+
+
 SERVICES: dict[str, Callable[[Any], None]] = {
-    "unary": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server),
+    **dict.fromkeys(("unary", "sleeping", "intercepted", "loops", "starlette", "fair"), add_unary),
+    "sync": sync_program.add_unary,
+    "metadata": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Metadata(), server),
+    "upload": lambda server: bench_pb2_grpc.add_UploadServicer_to_server(Upload(), server),
     "streaming": lambda server: bench_pb2_grpc.add_StreamingServicer_to_server(Streaming(), server),
     "pingpong": lambda server: bench_pb2_grpc.add_PingPongServicer_to_server(PingPong(), server),
     "echo": lambda server: bench_pb2_grpc.add_EchoServicer_to_server(Echo(), server),
@@ -93,29 +130,42 @@ class Aio:
             emit(**result, **self._left(), versions=program.versions(*self._packages))
 
     async def _client(self, options: Options) -> dict[str, object]:
-        loads: dict[str, Callable[[Any, Options], Coroutine[Any, Any, dict[str, object]]]] = {
-            "unary": self._load(unary_worker),
-            "latency": self._load(latency_worker),
-            "streaming": self._load(streaming_worker),
-            "pingpong": self._load(pingpong_worker),
-            "echo": self._load(functools.partial(echo_worker, size=options.size)),
-            "soak": soak,
-        }
-        async with self._aio.insecure_channel(options.target, options.channel_options) as channel:
+        load = soak if options.kind == "soak" else self._load(program.find(WORKERS, options.kind))
+        interceptors = [ClientInterceptor()] if options.kind == "intercepted" else None
+        async with self._aio.insecure_channel(
+            options.target, options.channel_options, interceptors=interceptors
+        ) as channel:
             self._count_own_handles()
-            return await loads[options.kind](channel, options)
+            return await load(channel, options)
 
     async def _serve(self, options: Options) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        server = self._aio.server(options=options.channel_options)
-        self._count_own_handles()
-        SERVICES[options.kind](server)
-        port = server.add_insecure_port(f"{HOST}:0")
-        await server.start()
-        emit(port=port, versions=program.versions(*self._packages))
-        await stop.wait()
+        async with contextlib.AsyncExitStack() as beside:
+            server, port = await self._start(options)
+            fields = {}
+            if options.kind == "loops":
+                beside.enter_context(second_loop(lambda: self._start(replace(options, port=port))))
+            elif options.kind == "fair":
+                beside.enter_context(timer_lag())
+            elif options.kind == "starlette":
+                fields["http_port"] = await beside.enter_async_context(web.serve())
+            emit(port=port, **fields, versions=program.versions(*self._packages))
+            await stop.wait()
         await server.stop(1)
+
+    async def _start(self, options: Options) -> tuple[Any, int]:
+        """A running server and its port."""
+        server = self._aio.server(
+            migration_thread_pool=ThreadPoolExecutor(sync_program.POOL) if options.kind == "sync" else None,
+            interceptors=[ServerInterceptor()] if options.kind == "intercepted" else None,
+            options=options.channel_options,
+        )
+        self._count_own_handles()
+        program.find(SERVICES, options.kind)(server)
+        port = sync_program.add_port(server, options)
+        await server.start()
+        return server, port
 
     def _count_own_handles(self) -> None:
         if self._counters is not None:
@@ -133,7 +183,7 @@ class Aio:
     @staticmethod
     def _load(worker: Callable[[Any, Tally], Coroutine[Any, Any, None]]) -> Any:
         async def measure(channel: Any, options: Options) -> dict[str, object]:
-            tally = Tally()
+            tally = Tally(options.size)
             workers = [asyncio.ensure_future(worker(channel, tally)) for _ in range(options.concurrency)]
             failed = asyncio.gather(*workers)
             await asyncio.wait([failed], timeout=options.warmup)
@@ -151,7 +201,8 @@ class Aio:
 class Tally:
     """Calls, or messages of streams, that the workers have finished."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size  # of the messages of an echo
         self.count = 0
         self.took: list[float] = []  # where that is measured
         self.stopped = False
@@ -196,9 +247,9 @@ async def pingpong_worker(channel: Any, tally: Tally) -> None:
     await call.code()
 
 
-async def echo_worker(channel: Any, tally: Tally, size: int) -> None:
+async def echo_worker(channel: Any, tally: Tally) -> None:
     stub = bench_pb2_grpc.EchoStub(channel)
-    data = program.echo_data(size)
+    data = program.echo_data(tally.size)
     while not tally.stopped:
         reply = await stub.Repeat(bench_pb2.Payload(data=data))
         if reply.data != data:
@@ -206,8 +257,42 @@ async def echo_worker(channel: Any, tally: Tally, size: int) -> None:
         tally.count += 1
 
 
-def check(reply: bench_pb2.Reply) -> None:
-    if reply.message != GREETING:
+async def metadata_worker(channel: Any, tally: Tally) -> None:
+    stub = bench_pb2_grpc.UnaryStub(channel)
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        call = stub.SayHello(request, metadata=ENTRIES)
+        check_entries(await call.initial_metadata())
+        check(await call)
+        tally.count += 1
+
+
+async def upload_worker(channel: Any, tally: Tally) -> None:
+    stub = bench_pb2_grpc.UploadStub(channel)
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        call = stub.SayHello()
+        for _ in range(REPLIES):
+            await call.write(request)
+        await call.done_writing()
+        check(await call, UPLOADED)
+        tally.count += REPLIES
+
+
+WORKERS: dict[str, Callable[[Any, Tally], Coroutine[Any, Any, None]]] = {
+    "unary": unary_worker,
+    "intercepted": unary_worker,
+    "latency": latency_worker,
+    "echo": echo_worker,
+    "metadata": metadata_worker,
+    "streaming": streaming_worker,
+    "pingpong": pingpong_worker,
+    "upload": upload_worker,
+}
+
+
+def check(reply: bench_pb2.Reply, wanted: str = GREETING) -> None:
+    if reply.message != wanted:
         raise RuntimeError(f"the server replied {reply.message!r}")
 
 

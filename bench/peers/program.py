@@ -4,14 +4,26 @@
 
 A peer is started by the harness as
 
-    peer.py serve --service unary|streaming|pingpong|echo
-    peer.py client --load unary|latency|streaming|pingpong --target HOST:PORT ...
+    peer.py serve --service KIND [--certificate FILE --key FILE] [--port PORT]
+    peer.py client --load KIND --target HOST:PORT ...
     peer.py client --load echo --target HOST:PORT --size BYTES ...
     peer.py client --load soak --target HOST:PORT --count N
 
 and prints JSON lines. A server prints its port, and after SIGTERM what it has left over; a client
 prints when its measured window opens and closes, and then its result.
-A peer that lacks a part of the API says so with exit code NOT_YET.
+A peer that lacks a kind, a part of the API or a package says so with exit code NOT_YET.
+
+| kind | service | load |
+| --- | --- | --- |
+| unary, streaming, pingpong, upload, echo | one of those in bench.proto | calls of it |
+| latency, soak | unary | one call at a time, timed; some cancelled or late |
+| metadata | unary, which wants ENTRIES and sends them back | calls with ENTRIES, which wants them back |
+| intercepted | unary, behind an interceptor that does nothing | calls through such an interceptor |
+| sleeping | unary, with a thread for each of 100 calls that sleep | |
+| sync | unary, with a handler that is no coroutine, on a pool of 10 threads | |
+| loops | unary, by two loops in two threads on one port | |
+| starlette | unary, and a Starlette application under uvicorn in the same loop | |
+| fair | unary, and a timer whose lag is told on SIGUSR1 | |
 """
 
 from __future__ import annotations
@@ -23,26 +35,34 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
 
 NOT_YET = 3
-REPLIES = 1000  # of a streaming call
+REPLIES = 1000  # of a streaming call; requests of an upload
 HOST = "127.0.0.1"
 GREETING = "Hello, you!"
 LARGEST = 16 << 20  # bytes of a message; gRPC refuses more than 4 MiB if it is not told
+UPLOADED = f"Hello, {REPLIES}!"
+Found = TypeVar("Found")
+ENTRIES = tuple((f"x-entry-{number}", f"value-{number}") for number in range(20))
 
 
 @dataclass(frozen=True)
 class Options:
     role: str
-    kind: str  # unary, latency, streaming, pingpong, echo or soak
+    kind: str
     target: str = ""
     concurrency: int = 1
     seconds: float = 0.0
     warmup: float = 0.0
     count: int = 0
+    port: int = 0
+    certificate: str = ""
+    key: str = ""
     size: int = 0  # of an echo
 
     @property
@@ -55,10 +75,12 @@ def read_options() -> Options:
     parser = argparse.ArgumentParser(description="a peer of the benchmark; started by bench/run.py")
     roles = parser.add_subparsers(dest="role", required=True)
     serve = roles.add_parser("serve")
-    services = ("unary", "streaming", "pingpong", "echo")
-    serve.add_argument("--service", dest="kind", choices=services, required=True)
+    serve.add_argument("--service", dest="kind", required=True)
+    serve.add_argument("--port", type=int, default=0)
+    serve.add_argument("--certificate", default="")
+    serve.add_argument("--key", default="")
     client = roles.add_parser("client")
-    client.add_argument("--load", dest="kind", choices=(*services, "latency", "soak"), required=True)
+    client.add_argument("--load", dest="kind", required=True)
     client.add_argument("--target", required=True)
     client.add_argument("--concurrency", type=int, default=1)
     client.add_argument("--seconds", type=float, default=5.0)
@@ -66,6 +88,20 @@ def read_options() -> Options:
     client.add_argument("--count", type=int, default=0)
     client.add_argument("--size", type=int, default=0)
     return Options(**vars(parser.parse_args()))
+
+
+def find(table: Mapping[str, Found], kind: str) -> Found:
+    """What a peer has for a kind."""
+    if kind not in table:
+        raise NotImplementedError(f"no {kind} for this peer")
+    return table[kind]
+
+
+def check_entries(metadata: Iterable[Any]) -> None:
+    """All of ENTRIES have come."""
+    missing = {*ENTRIES} - {(key, value) for key, value in metadata}
+    if missing:
+        raise RuntimeError(f"metadata is missing: {missing}")
 
 
 def emit(**fields: object) -> None:
@@ -89,6 +125,16 @@ def run(main: Callable[[Options], None]) -> None:
     except NotImplementedError as missing:
         emit(not_yet=str(missing) or "NotImplementedError")
         sys.exit(NOT_YET)
+    except ModuleNotFoundError as missing:
+        emit(not_here=str(missing))
+        sys.exit(NOT_YET)
+
+
+def tls_pair(options: Options) -> tuple[bytes, bytes] | None:
+    """Private key and certificate of a server that is to have them."""
+    if not options.certificate:
+        return None
+    return Path(options.key).read_bytes(), Path(options.certificate).read_bytes()
 
 
 class Window:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import queue
 import threading
 import time
@@ -16,13 +15,23 @@ import bench_pb2
 import bench_pb2_grpc
 import grpc
 import program
-from program import GREETING, HOST, REPLIES, Options, Window, emit
+from program import ENTRIES, GREETING, HOST, REPLIES, UPLOADED, Options, Window, check_entries, emit
 
-POOL = 110  # a ping-pong of 100 streams keeps a worker each
+POOL = 10
+WIDE_POOL = 110  # where 100 calls keep a worker each
 
 
 class Unary(bench_pb2_grpc.UnaryServicer):
     def SayHello(self, request: bench_pb2.Request, context: object) -> bench_pb2.Reply:
+        if request.sleep_millisecond:
+            time.sleep(request.sleep_millisecond / 1000)
+        return bench_pb2.Reply(message=f"Hello, {request.name}!")
+
+
+class Metadata(bench_pb2_grpc.UnaryServicer):
+    def SayHello(self, request: bench_pb2.Request, context: Any) -> bench_pb2.Reply:
+        check_entries(context.invocation_metadata())
+        context.send_initial_metadata(ENTRIES)
         return bench_pb2.Reply(message=f"Hello, {request.name}!")
 
 
@@ -43,8 +52,29 @@ class Echo(bench_pb2_grpc.EchoServicer):
         return bench_pb2.Payload(data=request.data)
 
 
+class Upload(bench_pb2_grpc.UploadServicer):
+    def SayHello(self, requests: Iterator[bench_pb2.Request], context: object) -> bench_pb2.Reply:
+        return bench_pb2.Reply(message=f"Hello, {sum(1 for _ in requests)}!")
+
+
+class ServerInterceptor(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return continuation(details)
+
+
+class ClientInterceptor(grpc.UnaryUnaryClientInterceptor):
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(details, request)
+
+
+def add_unary(server: Any) -> None:
+    bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server)
+
+
 SERVICES: dict[str, Callable[[Any], None]] = {
-    "unary": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Unary(), server),
+    **dict.fromkeys(("unary", "sleeping", "sync", "intercepted"), add_unary),
+    "metadata": lambda server: bench_pb2_grpc.add_UnaryServicer_to_server(Metadata(), server),
+    "upload": lambda server: bench_pb2_grpc.add_UploadServicer_to_server(Upload(), server),
     "streaming": lambda server: bench_pb2_grpc.add_StreamingServicer_to_server(Streaming(), server),
     "pingpong": lambda server: bench_pb2_grpc.add_PingPongServicer_to_server(PingPong(), server),
     "echo": lambda server: bench_pb2_grpc.add_EchoServicer_to_server(Echo(), server),
@@ -52,10 +82,14 @@ SERVICES: dict[str, Callable[[Any], None]] = {
 
 
 def serve(options: Options, packages: tuple[str, ...], wait_for_stop: Callable[[], object]) -> None:
-    workers = 10 if options.kind in ("unary", "echo") else POOL
-    server = grpc.server(ThreadPoolExecutor(max_workers=workers), options=options.channel_options)
-    SERVICES[options.kind](server)
-    port = server.add_insecure_port(f"{HOST}:0")
+    wide = options.kind in ("sleeping", "streaming", "pingpong", "upload")
+    server = grpc.server(
+        ThreadPoolExecutor(max_workers=WIDE_POOL if wide else POOL),
+        interceptors=[ServerInterceptor()] if options.kind == "intercepted" else None,
+        options=options.channel_options,
+    )
+    program.find(SERVICES, options.kind)(server)
+    port = add_port(server, options)
     server.start()
     emit(port=port, versions=program.versions(*packages))
     wait_for_stop()
@@ -63,22 +97,22 @@ def serve(options: Options, packages: tuple[str, ...], wait_for_stop: Callable[[
     emit(**program.leftovers())
 
 
+def add_port(server: Any, options: Options) -> int:
+    address, pair = f"{HOST}:{options.port}", program.tls_pair(options)
+    if pair is None:
+        return int(server.add_insecure_port(address))
+    return int(server.add_secure_port(address, grpc.ssl_server_credentials([pair])))
+
+
 def client(options: Options, packages: tuple[str, ...]) -> None:
-    workers: dict[str, Callable[[Any, Tally], None]] = {
-        "unary": unary_worker,
-        "latency": latency_worker,
-        "streaming": streaming_worker,
-        "pingpong": pingpong_worker,
-        "echo": functools.partial(echo_worker, size=options.size),
-    }
-    if options.kind not in workers:
-        raise NotImplementedError(f"load {options.kind} is for asynchronous peers")
-    tally = Tally()
+    worker = program.find(WORKERS, options.kind)
+    tally = Tally(options.size)
     with (
         grpc.insecure_channel(options.target, options.channel_options) as channel,
         ThreadPoolExecutor(max_workers=options.concurrency) as pool,
     ):
-        worker = workers[options.kind]
+        if options.kind == "intercepted":
+            channel = grpc.intercept_channel(channel, ClientInterceptor())
         futures = [pool.submit(worker, channel, tally) for _ in range(options.concurrency)]
         time.sleep(options.warmup)
         tally.took.clear()
@@ -94,7 +128,8 @@ def client(options: Options, packages: tuple[str, ...]) -> None:
 class Tally:
     """Counts of many threads, each in a cell of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size  # of the messages of an echo
         self.stopped = False
         self.took: list[float] = []  # of a single caller
         self._cells: list[list[int]] = []
@@ -150,15 +185,45 @@ def pingpong_worker(channel: Any, tally: Tally) -> None:
     requests.put(None)
 
 
-def echo_worker(channel: Any, tally: Tally, size: int) -> None:
+def echo_worker(channel: Any, tally: Tally) -> None:
     stub, cell = bench_pb2_grpc.EchoStub(channel), tally.cell()
-    data = program.echo_data(size)
+    data = program.echo_data(tally.size)
     while not tally.stopped:
         if stub.Repeat(bench_pb2.Payload(data=data)).data != data:
             raise RuntimeError("the server replied something else")
         cell[0] += 1
 
 
-def check(reply: bench_pb2.Reply) -> None:
-    if reply.message != GREETING:
+def metadata_worker(channel: Any, tally: Tally) -> None:
+    stub, cell = bench_pb2_grpc.UnaryStub(channel), tally.cell()
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        reply, call = stub.SayHello.with_call(request, metadata=ENTRIES)
+        check_entries(call.initial_metadata())
+        check(reply)
+        cell[0] += 1
+
+
+def upload_worker(channel: Any, tally: Tally) -> None:
+    stub, cell = bench_pb2_grpc.UploadStub(channel), tally.cell()
+    request = bench_pb2.Request(name="you")
+    while not tally.stopped:
+        check(stub.SayHello(request for _ in range(REPLIES)), UPLOADED)
+        cell[0] += REPLIES
+
+
+WORKERS: dict[str, Callable[[Any, Tally], None]] = {
+    "unary": unary_worker,
+    "intercepted": unary_worker,
+    "latency": latency_worker,
+    "echo": echo_worker,
+    "metadata": metadata_worker,
+    "streaming": streaming_worker,
+    "pingpong": pingpong_worker,
+    "upload": upload_worker,
+}
+
+
+def check(reply: bench_pb2.Reply, wanted: str = GREETING) -> None:
+    if reply.message != wanted:
         raise RuntimeError(f"the server replied {reply.message!r}")

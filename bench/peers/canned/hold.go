@@ -22,7 +22,7 @@ func holdCommand(arguments []string) error {
 
 	loads := make([]*load, *connections)
 	for i := range loads {
-		l, err := connect(*target, *path, frameMessage(textField("you")), smallBuffer)
+		l, err := connect(*target, *path, frameMessage(textField("you")), smallBuffer, false)
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i+1, err)
 		}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ type Result struct {
 	Seconds    float64 `json:"seconds"`
 	P50        float64 `json:"p50_us"`
 	P99        float64 `json:"p99_us"`
+	Refused    int     `json:"refused"`     // beside the exchanges, if the load is tolerant
 	ReplyBytes int     `json:"reply_bytes"` // DATA of the first call
 	Status     string  `json:"grpc_status"` // of the first call that failed, else "0"
 	StatusText string  `json:"grpc_message"`
@@ -37,6 +39,7 @@ type load struct {
 	target   string
 	request  []byte
 	pingpong bool
+	tolerant bool
 	until    time.Time
 	most     int // exchanges at most
 	started  int
@@ -56,41 +59,119 @@ type exchange struct {
 	bytes    int
 }
 
+// plan is what the command line says.
+type plan struct {
+	target, path, name string
+	pingpong, tls      bool
+	tolerant           bool
+	streams, count     int
+	limit, hold        time.Duration
+}
+
 func loadCommand(arguments []string) error {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	mode := flags.String("mode", "unary", "unary or pingpong")
+	mode := flags.String("mode", "unary", "unary, pingpong or connections")
 	target := flags.String("target", "", "HOST:PORT")
 	path := flags.String("path", "", "/package.Service/Method")
 	name := flags.String("name", "you", "field 1 of the request")
-	streams := flags.Int("streams", 1, "concurrent streams on the one connection")
+	secure := flags.Bool("tls", false, "over TLS; any certificate is good")
+	tolerant := flags.Bool("tolerant", false, "go on when the server refuses a call")
+	streams := flags.Int("streams", 1, "concurrent streams on the one connection, or concurrent connections")
 	count := flags.Int("count", 1<<40, "exchanges at most")
 	seconds := flags.Float64("seconds", 5, "time at most")
 	hold := flags.Float64("hold", 0, "seconds to keep the connection open, idle, afterwards")
 	_ = flags.Parse(arguments)
 
-	l, err := connect(*target, *path, frameMessage(textField(*name)), bufferSize)
+	p := plan{
+		target: *target, path: *path, name: *name, pingpong: *mode == "pingpong", tls: *secure, tolerant: *tolerant,
+		streams: *streams, count: *count, limit: duration(*seconds), hold: duration(*hold),
+	}
+	if *mode == "connections" {
+		return p.connections()
+	}
+	l, err := p.connect()
 	if err != nil {
 		return err
 	}
 	defer l.conn.Close()
-	l.pingpong = *mode == "pingpong"
-	l.most = *count
 	l.took = make([]time.Duration, 0, 1<<20)
-	limit := time.Duration(*seconds * float64(time.Second))
-	if err := l.run(*streams, limit); err != nil {
+	if err := l.run(p.streams, p.limit); err != nil {
 		return err
 	}
 	if err := emit(l.summary()); err != nil {
 		return err
 	}
-	return l.idle(time.Duration(*hold * float64(time.Second)))
+	return l.idle(p.hold)
+}
+
+func (p *plan) connect() (*load, error) {
+	l, err := connect(p.target, p.path, frameMessage(textField(p.name)), bufferSize, p.tls)
+	if err != nil {
+		return nil, err
+	}
+	l.pingpong, l.tolerant, l.most = p.pingpong, p.tolerant, p.count
+	return l, nil
+}
+
+// connections opens connections over and over, makes a call on each, and
+// closes it. The time of an exchange is that from the dial to the trailers.
+func (p *plan) connections() error {
+	p.count = 1
+	start := time.Now()
+	loads := make(chan *load)
+	failed := make(chan error, p.streams)
+	for range p.streams {
+		go func() {
+			for time.Since(start) < p.limit {
+				dialled := time.Now()
+				l, err := p.connect()
+				if err == nil {
+					err = l.run(1, p.limit)
+					_ = l.conn.Close()
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+				l.took = []time.Duration{time.Since(dialled)}
+				loads <- l
+			}
+			failed <- nil
+		}()
+	}
+	total := &load{result: Result{Status: "0"}}
+	for running := p.streams; running > 0; {
+		select {
+		case l := <-loads:
+			total.result.Exchanges += l.result.Exchanges
+			total.result.ReplyBytes = l.result.ReplyBytes
+			total.took = append(total.took, l.took...)
+			if l.result.Status != "0" {
+				total.result.Status, total.result.StatusText = l.result.Status, l.result.StatusText
+			}
+		case err := <-failed:
+			if err != nil {
+				return err
+			}
+			running--
+		}
+	}
+	total.result.Seconds = time.Since(start).Seconds()
+	return emit(total.summary())
+}
+
+func duration(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // connect makes a connection that nothing is sent on yet.
-func connect(target, path string, request []byte, buffer int) (*load, error) {
+func connect(target, path string, request []byte, buffer int, secure bool) (*load, error) {
 	conn, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
 		return nil, err
+	}
+	if secure {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	}
 	l := &load{
 		wire: newWire(conn, buffer), path: path, target: target, request: request, streams: map[uint32]*exchange{},
@@ -234,6 +315,12 @@ func (l *load) handle(frame http2.Frame) error {
 			}
 		}
 	case *http2.RSTStreamFrame:
+		if e == nil {
+			return nil // has ended: its trailers came before
+		}
+		if l.tolerant {
+			return l.refused(id)
+		}
 		return fmt.Errorf("the server reset stream %d: %v", id, frame.ErrCode)
 	case *http2.GoAwayFrame:
 		return fmt.Errorf("the server said GOAWAY: %v %s", frame.ErrCode, frame.DebugData())
@@ -268,8 +355,19 @@ func (l *load) resume(id uint32, e *exchange) error {
 	return l.ping(id, e)
 }
 
+// refused counts a call that the server has too much to do for, and makes
+// another.
+func (l *load) refused(id uint32) error {
+	delete(l.streams, id)
+	l.result.Refused++
+	return l.begin()
+}
+
 // end records a finished call and, for unary calls, starts the next.
 func (l *load) end(id uint32, e *exchange) error {
+	if status := l.fields[statusField]; l.tolerant && status != "0" {
+		return l.refused(id)
+	}
 	delete(l.streams, id)
 	if status := l.fields[statusField]; status != "0" && l.result.Status == "0" {
 		l.result.Status = status

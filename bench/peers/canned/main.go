@@ -6,10 +6,11 @@
 // they cost far less than the Python process that is being measured.
 //
 //	canned serve -mode unary|streaming|pingpong [-replies 1000]
-//	canned load  -mode unary|pingpong -target HOST:PORT -path /package.Service/Method ...
+//	canned load  -mode unary|pingpong|connections -target HOST:PORT -path /package.Service/Method ...
 //	canned hold  -connections 10000 -target HOST:PORT -path /package.Service/Method ...
+//	canned certificate -certificate FILE -key FILE
 //
-// All print one line of JSON. The messages are those of bench.proto.
+// All but the last print one line of JSON. The messages are those of bench.proto.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 	"os"
 )
 
-const usage = "usage: canned serve|load|hold [flags]"
+const usage = "usage: canned serve|load|hold|certificate [flags]"
 
 func main() {
 	if len(os.Args) < 2 {
@@ -33,6 +34,8 @@ func main() {
 		err = loadCommand(arguments)
 	case "hold":
 		err = holdCommand(arguments)
+	case "certificate":
+		err = certificateCommand(arguments)
 	default:
 		err = fmt.Errorf("unknown command %q; %s", command, usage)
 	}

@@ -5,8 +5,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -29,6 +34,7 @@ const (
 	unaryPath     = "/bench.Unary/SayHello"
 	streamingPath = "/bench.Streaming/SayHello"
 	pingpongPath  = "/bench.PingPong/SayHello"
+	uploadPath    = "/bench.Upload/SayHello"
 	echoPath      = "/bench.Echo/Repeat"
 
 	largest = 16 << 20 // bytes of a message
@@ -39,14 +45,17 @@ type greeter interface {
 	sayHelloOften(*Request, grpc.ServerStreamingServer[Reply]) error
 	exchangeHellos(requestsAndReplies) error
 	repeat(context.Context, *Payload) (*Payload, error)
+	countHellos(grpc.ClientStreamingServer[Request, Reply]) error
+}
+
+var unaryDesc = &grpc.ServiceDesc{
+	ServiceName: "bench.Unary", HandlerType: (*greeter)(nil),
+	Methods: []grpc.MethodDesc{{MethodName: "SayHello", Handler: handleUnary(unaryPath, greeter.sayHello)}},
 }
 
 // serviceDescs are the services by the harness's name for them.
 var serviceDescs = map[string]*grpc.ServiceDesc{
-	"unary": {
-		ServiceName: "bench.Unary", HandlerType: (*greeter)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "SayHello", Handler: handleUnary(unaryPath, greeter.sayHello)}},
-	},
+	"unary": unaryDesc, "sleeping": unaryDesc, "metadata": unaryDesc, "intercepted": unaryDesc,
 	"echo": {
 		ServiceName: "bench.Echo", HandlerType: (*greeter)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Repeat", Handler: handleUnary(echoPath, greeter.repeat)}},
@@ -60,6 +69,10 @@ var serviceDescs = map[string]*grpc.ServiceDesc{
 		Streams: []grpc.StreamDesc{{
 			StreamName: "SayHello", Handler: handlePingPong, ServerStreams: true, ClientStreams: true,
 		}},
+	},
+	"upload": {
+		ServiceName: "bench.Upload", HandlerType: (*greeter)(nil),
+		Streams: []grpc.StreamDesc{{StreamName: "SayHello", Handler: handleUpload, ClientStreams: true}},
 	},
 }
 
@@ -95,11 +108,47 @@ func handlePingPong(server any, stream grpc.ServerStream) error {
 	return server.(greeter).exchangeHellos(&grpc.GenericServerStream[Request, Reply]{ServerStream: stream})
 }
 
+func handleUpload(server any, stream grpc.ServerStream) error {
+	return server.(greeter).countHellos(&grpc.GenericServerStream[Request, Reply]{ServerStream: stream})
+}
+
+// sleepOf is the request's second field, which a StringValue keeps unread.
+func sleepOf(request *Request) time.Duration {
+	unread := request.ProtoReflect().GetUnknown()
+	number, kind, tagLength := protowire.ConsumeTag(unread)
+	if number != 2 || kind != protowire.VarintType {
+		return 0
+	}
+	milliseconds, _ := protowire.ConsumeVarint(unread[tagLength:])
+	return time.Duration(milliseconds) * time.Millisecond
+}
+
+// entries are what the metadata scenarios send each way.
+func entries() metadata.MD {
+	found := metadata.MD{}
+	for i := range 20 {
+		found.Set(fmt.Sprintf("x-entry-%d", i), fmt.Sprintf("value-%d", i))
+	}
+	return found
+}
+
+// complete tells whether all of them are there.
+func complete(found metadata.MD) bool {
+	for i := range 20 {
+		if !slices.Equal(found.Get(fmt.Sprintf("x-entry-%d", i)), []string{fmt.Sprintf("value-%d", i)}) {
+			return false
+		}
+	}
+	return true
+}
+
 // A stub calls a method of bench.proto.
 
-func sayHello(ctx context.Context, channel *grpc.ClientConn, request *Request) (*Reply, error) {
+func sayHello(
+	ctx context.Context, channel *grpc.ClientConn, request *Request, options ...grpc.CallOption,
+) (*Reply, error) {
 	reply := new(Reply)
-	err := channel.Invoke(ctx, unaryPath, request, reply, grpc.StaticMethod())
+	err := channel.Invoke(ctx, unaryPath, request, reply, append(options, grpc.StaticMethod())...)
 	return reply, err
 }
 
@@ -128,6 +177,16 @@ func exchangeHellos(
 	ctx context.Context, channel *grpc.ClientConn,
 ) (grpc.BidiStreamingClient[Request, Reply], error) {
 	raw, err := channel.NewStream(ctx, &serviceDescs["pingpong"].Streams[0], pingpongPath, grpc.StaticMethod())
+	if err != nil {
+		return nil, err
+	}
+	return &grpc.GenericClientStream[Request, Reply]{ClientStream: raw}, nil
+}
+
+func countHellos(
+	ctx context.Context, channel *grpc.ClientConn,
+) (grpc.ClientStreamingClient[Request, Reply], error) {
+	raw, err := channel.NewStream(ctx, &serviceDescs["upload"].Streams[0], uploadPath, grpc.StaticMethod())
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 )
 
 const greeting = "Hello, you!"
@@ -48,7 +49,7 @@ type worker struct {
 
 func clientCommand(arguments []string) error {
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
-	kind := flags.String("load", "", "unary, latency, streaming, pingpong or echo")
+	kind := flags.String("load", "", "which")
 	target := flags.String("target", "", "HOST:PORT")
 	concurrency := flags.Int("concurrency", 1, "calls at a time")
 	size := flags.Int("size", 0, "bytes of an echo")
@@ -58,14 +59,20 @@ func clientCommand(arguments []string) error {
 
 	runs := map[string]func(*worker, context.Context) error{
 		"unary": (*worker).call, "latency": (*worker).call,
+		"intercepted": (*worker).call, "metadata": (*worker).callWithMetadata,
 		"streaming": (*worker).read, "pingpong": (*worker).exchange,
-		"echo": (*worker).echo,
+		"echo":   (*worker).echo,
+		"upload": (*worker).upload, "flood": (*worker).flood,
 	}
 	run := runs[*kind]
 	if run == nil {
-		return fmt.Errorf("no load %q", *kind)
+		return notYet(*kind)
 	}
-	channel, err := grpc.NewClient(*target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if *kind == "intercepted" {
+		options = append(options, grpc.WithUnaryInterceptor(invokeThrough))
+	}
+	channel, err := grpc.NewClient(*target, options...)
 	if err != nil {
 		return err
 	}
@@ -162,6 +169,106 @@ func (w *worker) call(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func invokeThrough(
+	ctx context.Context, method string, request, reply any, channel *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	return invoke(ctx, method, request, reply, channel, options...)
+}
+
+func (w *worker) callWithMetadata(ctx context.Context) error {
+	for !w.stopped.Load() {
+		since := time.Now()
+		var header metadata.MD
+		sending := metadata.NewOutgoingContext(ctx, entries())
+		reply, err := sayHello(sending, w.channel, you(), grpc.Header(&header))
+		if err != nil {
+			return err
+		}
+		if !complete(header) {
+			return errors.New("metadata is missing")
+		}
+		if err := w.record(reply, since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) upload(ctx context.Context) error {
+	wanted := fmt.Sprintf("Hello, %d!", repliesPerCall)
+	for !w.stopped.Load() {
+		stream, err := countHellos(ctx, w.channel)
+		if err != nil {
+			return err
+		}
+		for range repliesPerCall {
+			if err := stream.Send(you()); err != nil {
+				return err
+			}
+		}
+		reply, err := stream.CloseAndRecv()
+		if err != nil {
+			return err
+		}
+		if reply.Value != wanted {
+			return fmt.Errorf("the server replied %q", reply.Value)
+		}
+		w.count.Add(repliesPerCall)
+	}
+	return nil
+}
+
+const (
+	floodBatch   = 100
+	batchesAhead = 10 // without a reply yet
+)
+
+// flood writes ahead of the replies, and reads what comes.
+func (w *worker) flood(ctx context.Context) error {
+	stream, err := exchangeHellos(ctx, w.channel)
+	if err != nil {
+		return err
+	}
+	credit := make(chan struct{}, batchesAhead+1)
+	for range batchesAhead {
+		credit <- struct{}{}
+	}
+	go func() {
+		for range credit {
+			for range floodBatch {
+				_ = stream.Send(you()) // a stream that has failed says so to its reader
+			}
+		}
+		_ = stream.CloseSend()
+	}()
+	owed, granting, since := batchesAhead*floodBatch, true, time.Now()
+	for read := 1; ; read++ {
+		reply, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			if granting || read-1 != owed {
+				return fmt.Errorf("%d replies to %d requests", read-1, owed)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.record(reply, since); err != nil {
+			return err
+		}
+		switch {
+		case read%floodBatch != 0 || !granting:
+		case w.stopped.Load():
+			close(credit)
+			granting = false
+		default:
+			credit <- struct{}{}
+			owed += floodBatch
+		}
+	}
 }
 
 func (w *worker) read(ctx context.Context) error {

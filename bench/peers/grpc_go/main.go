@@ -5,36 +5,38 @@
 // connections: grpc-go with one processor. The harness starts it as it starts
 // every peer (see peers/program.py):
 //
-//	grpc_go serve --service unary|streaming|pingpong|echo
-//	grpc_go client --load unary|latency|streaming|pingpong|echo --target HOST:PORT ...
+//	grpc_go serve --service KIND ...
+//	grpc_go client --load KIND --target HOST:PORT ...
 //
-// It prints lines of JSON.
+// It prints lines of JSON. As the other side it has a load that the other peers
+// lack: flood, of streams that are written and read as fast as they let it.
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 
 	"google.golang.org/grpc"
 )
 
 const (
-	usage  = "usage: grpc_go serve|client [flags]"
-	notYet = 3
+	usage      = "usage: grpc_go serve|client [flags]"
+	notYetCode = 3
 )
+
+// notYet is a kind of service or load that this peer lacks.
+type notYet string
+
+func (kind notYet) Error() string { return "grpc-go has no " + string(kind) + " here" }
 
 func main() {
 	runtime.GOMAXPROCS(1)
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
-	}
-	if slices.Contains(os.Args, "soak") {
-		_ = emit(map[string]string{"not_yet": "load soak is for peers with the API of grpc.aio"})
-		os.Exit(notYet)
 	}
 	var err error
 	switch role, arguments := os.Args[1], os.Args[2:]; role {
@@ -44,6 +46,11 @@ func main() {
 		err = clientCommand(arguments)
 	default:
 		err = fmt.Errorf("unknown role %q; %s", role, usage)
+	}
+	var lacking notYet
+	if errors.As(err, &lacking) {
+		_ = emit(map[string]string{"not_yet": err.Error()})
+		os.Exit(notYetCode)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "grpc_go:", err)

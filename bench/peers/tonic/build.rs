@@ -25,7 +25,7 @@ fn service(name: &str) -> Service {
     if matches!(name, "Streaming" | "PingPong") {
         method = method.server_streaming();
     }
-    if name == "PingPong" {
+    if matches!(name, "PingPong" | "Upload") {
         method = method.client_streaming();
     }
     Service::builder()
@@ -37,7 +37,7 @@ fn service(name: &str) -> Service {
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    Builder::new().compile(&["Unary", "Streaming", "PingPong", "Echo"].map(service));
+    Builder::new().compile(&["Unary", "Streaming", "PingPong", "Upload", "Echo"].map(service));
     let version = lock_version("tonic");
     println!("cargo::rerun-if-changed=Cargo.lock");
     println!("cargo::rustc-env=TONIC_VERSION={version}");

@@ -25,5 +25,5 @@ SCENARIO = Scenario(
     peers=SERVER_PEERS,
     metrics=METRICS,
     measure=measure,
-    targets=(Target("rate", at_least=4, relative=True),),
+    targets=(Target("rate", at_least=4, relative_to="aio-uvloop"),),
 )

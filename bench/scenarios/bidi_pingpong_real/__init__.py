@@ -3,7 +3,7 @@
 """How many messages a server answers, one by one, in 100 long streams of a real client."""
 
 from harness.real import real_client_load
-from harness.scenario import METRICS, SERVER_PEERS, Scenario
+from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target
 
 SCENARIO = Scenario(
     name="bidi_pingpong_real",
@@ -11,5 +11,6 @@ SCENARIO = Scenario(
     peers=SERVER_PEERS,
     metrics=METRICS,
     measure=real_client_load("pingpong", concurrency=100),
+    targets=(Target("rate", at_least=1.05, relative_to="grpcpp"),),
     real=True,
 )

@@ -3,7 +3,7 @@
 """How many messages a server sends in streams of 1,000 small replies to a real client."""
 
 from harness.real import real_client_load
-from harness.scenario import METRICS, SERVER_PEERS, Scenario
+from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target
 
 SCENARIO = Scenario(
     name="server_streaming_real",
@@ -11,5 +11,9 @@ SCENARIO = Scenario(
     peers=SERVER_PEERS,
     metrics=METRICS,
     measure=real_client_load("streaming", concurrency=10),
+    targets=(
+        Target("rate", at_least=3, relative_to="grpcpp"),
+        Target("rate", at_least=2.5, relative_to="grpc-js"),
+    ),
     real=True,
 )

@@ -61,4 +61,5 @@ SCENARIO = Scenario(
         Target("handles", at_most=0),
     ),
     once=True,
+    other_side="a client of the same peer",
 )

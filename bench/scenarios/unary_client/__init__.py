@@ -10,5 +10,5 @@ SCENARIO = Scenario(
     peers=CLIENT_PEERS,
     metrics=METRICS,
     measure=client_load("unary", concurrency=100),
-    targets=(Target("rate", at_least=3, relative=True),),
+    targets=(Target("rate", at_least=3, relative_to="aio-uvloop"),),
 )

@@ -3,7 +3,7 @@
 """How many unary calls a client on one core makes to a real server."""
 
 from harness.real import real_server_load
-from harness.scenario import CLIENT_PEERS, METRICS, Scenario
+from harness.scenario import CLIENT_PEERS, METRICS, Scenario, Target
 
 SCENARIO = Scenario(
     name="unary_client_real",
@@ -11,5 +11,9 @@ SCENARIO = Scenario(
     peers=CLIENT_PEERS,
     metrics=METRICS,
     measure=real_server_load("unary", concurrency=100),
+    targets=(
+        Target("rate", at_least=0.9, relative_to="grpcpp-cq"),
+        Target("rate", at_least=4, relative_to="aio-uvloop"),
+    ),
     real=True,
 )

@@ -2,28 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many unary calls a server on one core answers."""
 
-from harness.peers import Peer
-from harness.scenario import (
-    METRICS,
-    SERVER_PEERS,
-    Bench,
-    Measurement,
-    Scenario,
-    Target,
-    server_values,
-)
-
-
-def measure(bench: Bench, peer: Peer) -> Measurement:
-    with bench.server(peer, "unary") as server:
-        return Measurement(server_values(*server.under_h2load(streams=100)), server.versions)
-
+from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target, server_load
 
 SCENARIO = Scenario(
     name="unary_server",
     title="Unary calls: server",
     peers=SERVER_PEERS,
     metrics=METRICS,
-    measure=measure,
-    targets=(Target("rate", at_least=10, relative=True),),
+    measure=server_load("unary", streams=100),
+    targets=(
+        Target("rate", at_least=10, relative_to="aio-uvloop"),
+        Target("rate", at_least=1.0, relative_to="grpc-go"),
+        Target("rate", at_least=1.2, relative_to="grpcpp"),
+        Target("cpu_us", at_most=1.45, relative_to="floor"),
+    ),
 )

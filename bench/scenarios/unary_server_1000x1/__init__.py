@@ -3,7 +3,7 @@
 """How many unary calls a server on one core answers when each connection makes one at a time."""
 
 from harness.peers import Peer
-from harness.scenario import METRICS, SERVER_PEERS, Bench, Measurement, Scenario, server_values
+from harness.scenario import METRICS, SERVER_PEERS, Bench, Measurement, Scenario, Target, server_values
 
 
 def measure(bench: Bench, peer: Peer) -> Measurement:
@@ -17,4 +17,8 @@ SCENARIO = Scenario(
     peers=SERVER_PEERS,
     metrics=METRICS,
     measure=measure,
+    targets=(
+        Target("rate", at_least=0.9, relative_to="grpcpp"),
+        Target("rate", at_least=1.1, relative_to="grpc-go"),
+    ),
 )

@@ -2,20 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many unary calls a server on one core answers on ten connections."""
 
-from harness.peers import Peer
-from harness.scenario import METRICS, SERVER_PEERS, Bench, Measurement, Scenario, server_values
-
-
-def measure(bench: Bench, peer: Peer) -> Measurement:
-    with bench.server(peer, "unary") as server:
-        load = server.under_h2load(streams=10, connections=10)
-        return Measurement(server_values(*load), server.versions)
-
+from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target, server_load
 
 SCENARIO = Scenario(
     name="unary_server_10x10",
     title="Unary calls on 10 connections: server",
     peers=SERVER_PEERS,
     metrics=METRICS,
-    measure=measure,
+    measure=server_load("unary", streams=10, connections=10),
+    targets=(
+        Target("rate", at_least=0.95, relative_to="grpc-go"),
+        Target("rate", at_least=1.1, relative_to="grpcpp"),
+    ),
 )

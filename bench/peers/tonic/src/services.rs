@@ -4,6 +4,7 @@
 //! The generated code, and the server's services.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
@@ -12,6 +13,9 @@ use crate::messages::{self, Payload, REPLIES, Reply};
 
 pub mod unary {
     include!(concat!(env!("OUT_DIR"), "/bench.Unary.rs"));
+}
+pub mod upload {
+    include!(concat!(env!("OUT_DIR"), "/bench.Upload.rs"));
 }
 pub mod streaming {
     include!(concat!(env!("OUT_DIR"), "/bench.Streaming.rs"));
@@ -34,10 +38,43 @@ impl unary::unary_server::Unary for Greeter {
         request: Request<messages::Request>,
     ) -> Result<Response<Reply>, Status> {
         let request = request.into_inner();
-        if request.sleep_millisecond != 0 {
-            return Err(Status::unimplemented("this peer does not sleep"));
+        if let Ok(wait @ 1..) = u64::try_from(request.sleep_millisecond) {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
         }
         Ok(Response::new(Reply::to(&request)))
+    }
+}
+
+/// Wants the entries of the metadata scenarios, and sends them back.
+pub struct WithMetadata;
+
+#[tonic::async_trait]
+impl unary::unary_server::Unary for WithMetadata {
+    async fn say_hello(
+        &self,
+        request: Request<messages::Request>,
+    ) -> Result<Response<Reply>, Status> {
+        if !messages::complete(request.metadata()) {
+            return Err(Status::invalid_argument("metadata is missing"));
+        }
+        let mut response = Response::new(Reply::to(request.get_ref()));
+        *response.metadata_mut() = messages::entries();
+        Ok(response)
+    }
+}
+
+#[tonic::async_trait]
+impl upload::upload_server::Upload for Greeter {
+    async fn say_hello(
+        &self,
+        requests: Request<Streaming<messages::Request>>,
+    ) -> Result<Response<Reply>, Status> {
+        let mut requests = requests.into_inner();
+        let mut read = 0;
+        while requests.message().await?.is_some() {
+            read += 1;
+        }
+        Ok(Response::new(Reply::to_all(read)))
     }
 }
 

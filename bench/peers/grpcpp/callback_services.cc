@@ -1,35 +1,44 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "services.h"
+#include "callback_services.h"
+
+#include <grpcpp/alarm.h>
 
 #include "bench.grpc.pb.h"
+#include "bench.h"
 
 namespace {
 
-constexpr int kReplies = 1000;  // of a streaming call
+// Owns itself until the call is done, as the other reactors do.
+class SleepingReactor final : public grpc::ServerUnaryReactor {
+ public:
+  explicit SleepingReactor(int milliseconds) {
+    alarm_.Set(std::chrono::system_clock::now() +
+                   std::chrono::milliseconds(milliseconds),
+               [this](bool /*ok*/) { Finish(grpc::Status::OK); });
+  }
 
-void Answer(const bench::Request& request, bench::Reply* reply) {
-  reply->set_message("Hello, " + request.name() + "!");
-}
+ private:
+  void OnDone() override { delete this; }
+
+  grpc::Alarm alarm_;
+};
 
 class Unary final : public bench::Unary::CallbackService {
   grpc::ServerUnaryReactor* SayHello(grpc::CallbackServerContext* context,
                                      const bench::Request* request,
                                      bench::Reply* reply) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    Answer(*request, reply);
     if (request->sleep_millisecond() != 0) {
-      reactor->Finish(
-          {grpc::StatusCode::UNIMPLEMENTED, "this peer does not sleep"});
-    } else {
-      Answer(*request, reply);
-      reactor->Finish(grpc::Status::OK);
+      return new SleepingReactor(request->sleep_millisecond());
     }
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
     return reactor;
   }
 };
 
-// Owns itself until the call is done, as the other reactor does.
 class StreamingReactor final : public grpc::ServerWriteReactor<bench::Reply> {
  public:
   explicit StreamingReactor(const bench::Request* request) : request_(request) {
@@ -114,12 +123,44 @@ class Echo final : public bench::Echo::CallbackService {
   }
 };
 
+class UploadReactor final : public grpc::ServerReadReactor<bench::Request> {
+ public:
+  explicit UploadReactor(bench::Reply* reply) : reply_(reply) {
+    StartRead(&request_);
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      ++read_;
+      StartRead(&request_);
+    } else {
+      Answer(read_, reply_);
+      Finish(grpc::Status::OK);
+    }
+  }
+
+  void OnDone() override { delete this; }
+
+  bench::Reply* reply_;
+  bench::Request request_;
+  int read_ = 0;
+};
+
+class Upload final : public bench::Upload::CallbackService {
+  grpc::ServerReadReactor<bench::Request>* SayHello(
+      grpc::CallbackServerContext* /*context*/, bench::Reply* reply) override {
+    return new UploadReactor(reply);
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeService(std::string_view name) {
-  if (name == "unary") return std::make_unique<Unary>();
+  if (name == "unary" || name == "sleeping") return std::make_unique<Unary>();
   if (name == "streaming") return std::make_unique<Streaming>();
   if (name == "pingpong") return std::make_unique<PingPong>();
   if (name == "echo") return std::make_unique<Echo>();
+  if (name == "upload") return std::make_unique<Upload>();
   return nullptr;
 }
