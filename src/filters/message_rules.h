@@ -52,6 +52,9 @@ class MessageRules {
                        grpc_core::SliceBuffer& message, uint32_t& flags) const;
 
  private:
+  absl::Status TooLarge(const char* what, const grpc_core::SliceBuffer& message,
+                        uint32_t most) const;
+
   const bool is_client_;
   const std::optional<uint32_t> max_sent_;
   // Of the parsed service config; only clients have one.
