@@ -9,12 +9,13 @@ import gzip
 
 import grpc
 import pytest
+import tls
 from filter_cases import answers, credentials
 from filter_cases.requests import GOOD, exchanged
 from filter_cases.rig import live, pair
 from peers import frames
 from peers.answers import answering, headers, message
-from support import aio, error_of, open_files, resident_bytes, run, run_program, until
+from support import aio, echo, error_of, open_files, resident_bytes, run, run_program, service, until
 
 pytestmark = pytest.mark.uvgrpc_only
 
@@ -56,22 +57,26 @@ def test_a_bomb_in_a_request_takes_no_more_than_the_limit() -> None:
 
 def test_credentials_that_never_come_hold_no_connection() -> None:
     """Whoever was asked may keep the callback for good."""
-    plugins: list[credentials.Plugin] = []
+    plugin = credentials.Plugin("never")
+    local = grpc.LocalConnectionType.LOCAL_TCP
+    of_channel = grpc.composite_channel_credentials(
+        grpc.local_channel_credentials(local), credentials.credentials_of(plugin)
+    )
 
     async def main() -> None:
-        before = open_files()
-        for _ in range(10):
-            plugin = credentials.Plugin("never")
-            plugins.append(plugin)
-            async with credentials.secured("local", credentials.credentials_of(plugin)) as (channel, _):
-                call = channel.unary_unary("/test.Service/unary_unary")(b"")
-                await until(lambda plugin=plugin: plugin.callbacks)
-                call.cancel()
-                assert await call.code() is grpc.StatusCode.CANCELLED
-        await until(lambda: open_files() <= before)
-        for plugin in plugins:
-            # Of calls and a channel that are gone.
-            plugin.callbacks[0]((("x-token", "v"),), None)
+        async with tls.serving_tls(grpc.local_server_credentials(local), service(Method=echo)) as running:
+            before = open_files()
+            for number in range(5):
+                async with aio.secure_channel(running.target, of_channel) as channel:
+                    call = channel.unary_unary("/test.Service/Method")(b"")
+                    await until(lambda number=number: len(plugin.callbacks) > number)
+                    call.cancel()
+                    assert await call.code() is grpc.StatusCode.CANCELLED
+            del call, channel
+            await until(lambda: open_files() <= before, 10)
+            for callback in plugin.callbacks:
+                # Of calls and channels that are gone.
+                callback((("x-token", "v"),), None)
 
     run(main())
 
