@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 
 import grpc
@@ -69,7 +70,7 @@ def test_credentials_that_never_come_hold_no_connection() -> None:
             for number in range(5):
                 async with aio.secure_channel(running.target, of_channel) as channel:
                     call = channel.unary_unary("/test.Service/Method")(b"")
-                    await until(lambda number=number: len(plugin.callbacks) > number)
+                    await until(functools.partial(plugin.asked_more_than, number))
                     call.cancel()
                     assert await call.code() is grpc.StatusCode.CANCELLED
             del call, channel

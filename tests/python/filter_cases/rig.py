@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -37,7 +38,7 @@ def case(*rows: Any) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., 
             values = row if isinstance(row, tuple) else (row,)
             name = "-".join([function.__name__, *(str(value) for value in values)])
             assert name not in group, name
-            group[name] = lambda values=values: function(*values)
+            group[name] = functools.partial(function, *values)
         return function
 
     return add
