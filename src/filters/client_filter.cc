@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,19 +15,17 @@
 #include "src/core/ext/filters/http/client_authority_filter.h"
 #include "src/core/filter/auth/auth_filters.h"
 #include "src/core/lib/iomgr/polling_entity.h"
-#include "src/core/lib/promise/activity.h"
 #include "src/core/lib/promise/arena_promise.h"
 #include "src/core/lib/promise/context.h"
-#include "src/core/lib/promise/poll.h"
 #include "src/core/util/debug_location.h"
 #include "src/core/util/unique_type_name.h"
+#include "src/filters/call_activity.h"
 #include "src/filters/call_filter.h"
 #include "src/filters/filter_table.h"
 
 namespace uvgrpc {
 namespace {
 
-using grpc_core::Activity;
 using grpc_core::Arena;
 using grpc_core::ArenaPromise;
 using grpc_core::CallCombinerClosureList;
@@ -38,11 +35,7 @@ using grpc_core::ClientMetadataHandle;
 using grpc_core::Closure;
 using grpc_core::HttpClientFilter;
 using grpc_core::NewClosure;
-using grpc_core::Poll;
 using grpc_core::UniqueTypeName;
-using grpc_core::Wakeable;
-using grpc_core::Waker;
-using grpc_core::WakeupMask;
 using grpc_core::promise_detail::Context;
 
 struct ClientChannel {
@@ -60,9 +53,9 @@ struct ClientChannel {
   std::unique_ptr<HttpClientFilter> http;
 };
 
-// Credentials may take their time: they are a promise, and the call is the
-// activity that polls it. Batches wait meanwhile.
-class ClientCall final : public CallFilter, public Activity, private Wakeable {
+// Credentials may take their time: they are a promise, which the call polls.
+// Batches wait meanwhile.
+class ClientCall final : public CallFilter, public CallActivity {
  public:
   ClientCall(grpc_call_element* element, const grpc_call_element_args& args)
       : ClientCall(element, args,
@@ -70,12 +63,17 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
 
   void StartBatch(grpc_transport_stream_op_batch* batch) {
     if (batch->cancel_stream) return Cancel(batch);
-    if (credentials_.has_value()) {
+    // No batch overtakes those that wait.
+    if (credentials_.has_value() || !waiting_.empty()) {
       waiting_.push_back(batch);
       GRPC_CALL_COMBINER_STOP(combiner_, "waits for credentials");
       return;
     }
-    if (batch->send_initial_metadata) return AskCredentials(batch);
+    if (batch->send_initial_metadata) {
+      // A call that has ended asks nobody.
+      if (!cancelled_.ok()) return Fail(batch, cancelled_);
+      return AskCredentials(batch);
+    }
     Pass(batch);
   }
 
@@ -98,7 +96,9 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
 
   ClientCall(grpc_call_element* element, const grpc_call_element_args& args,
              ClientChannel& channel)
-      : CallFilter(element, args, *channel.rules), channel_(channel) {
+      : CallFilter(element, args, *channel.rules),
+        CallActivity(args.call_stack, args.call_combiner),
+        channel_(channel) {
     GRPC_CLOSURE_INIT(&metadata_.ready, MetadataReady, this, nullptr);
     GRPC_CLOSURE_INIT(&trailing_metadata_.ready, TrailingMetadataReady, this,
                       nullptr);
@@ -106,18 +106,16 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
 
   // The call ends: what waits for credentials gets no further.
   void Cancel(grpc_transport_stream_op_batch* batch) {
-    if (credentials_.has_value()) {
-      const absl::Status& error = batch->payload->cancel_stream.cancel_error;
-      CallCombinerClosureList closures;
-      FailWaiting(closures, error);
-      closures.RunClosuresWithoutYielding(combiner_);
-    }
+    cancelled_ = batch->payload->cancel_stream.cancel_error;
+    CallCombinerClosureList closures;
+    FailWaiting(closures, cancelled_);
+    closures.RunClosuresWithoutYielding(combiner_);
     grpc_call_next_op(element_, batch);
   }
 
   void FailWaiting(CallCombinerClosureList& closures,
                    const absl::Status& error) {
-    {
+    if (credentials_.has_value()) {
       const Scope scope(this);
       credentials_.reset();
     }
@@ -152,7 +150,6 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
   // None as long as the credentials are not there.
   std::optional<absl::Status> PollCredentials() {
     do {
-      again_ = false;
       auto result = (*credentials_)();
       if (auto* const metadata = result.value_if_ready()) {
         absl::Status status = metadata->status();
@@ -160,7 +157,7 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
         credentials_.reset();
         return status;
       }
-    } while (again_);
+    } while (TakePollAgain());
     return std::nullopt;
   }
 
@@ -219,8 +216,8 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
     Closure::Run(DEBUG_LOCATION, received.completion, error);
   }
 
-  // The promise can go on; called in the combiner.
-  void Wake() {
+  // CallActivity.
+  void Wake() override {
     if (!credentials_.has_value()) {
       GRPC_CALL_COMBINER_STOP(combiner_, "has its credentials");
       return;
@@ -230,10 +227,9 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
       const Scope scope(this);
       outcome = PollCredentials();
     }
+    if (outcome.has_value() && outcome->ok()) return PassWaiting();
     CallCombinerClosureList closures;
-    if (outcome.has_value() && outcome->ok()) {
-      PassWaiting(closures);
-    } else if (outcome.has_value()) {
+    if (outcome.has_value()) {
       if (error_.ok()) error_ = *outcome;
       FailWaiting(closures, *outcome);
       AddCancel(closures, *outcome);
@@ -241,44 +237,29 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
     closures.RunClosures(combiner_);
   }
 
-  void PassWaiting(CallCombinerClosureList& closures) {
-    for (auto* const batch : std::exchange(waiting_, {})) {
+  // One at a time, because passing a batch gives the combiner back.
+  void PassWaiting() {
+    if (waiting_.empty()) {
+      GRPC_CALL_COMBINER_STOP(combiner_, "cancelled meanwhile");
+      return;
+    }
+    auto* const batch = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    if (!waiting_.empty()) {
       stack_->IncrementRefCount();
-      closures.Add(NewClosure([this, batch](grpc_error_handle) {
-                     auto* const stack = stack_;
-                     if (batch->send_initial_metadata) {
-                       SendMetadata(batch);
-                     } else {
-                       Pass(batch);
-                     }
-                     stack->Unref();
-                   }),
-                   absl::OkStatus(), "has its credentials");
+      GRPC_CALL_COMBINER_START(combiner_, NewClosure([this](grpc_error_handle) {
+                                 auto* const stack = stack_;
+                                 PassWaiting();
+                                 stack->Unref();
+                               }),
+                               absl::OkStatus(), "has its credentials");
+    }
+    if (batch->send_initial_metadata) {
+      SendMetadata(batch);
+    } else {
+      Pass(batch);
     }
   }
-
-  // Activity.
-  void Orphan() override {}
-  void ForceImmediateRepoll(WakeupMask) override { again_ = true; }
-  Waker MakeOwningWaker() override {
-    stack_->IncrementRefCount();
-    return Waker(this, 0);
-  }
-  Waker MakeNonOwningWaker() override { return MakeOwningWaker(); }
-  std::string DebugTag() const override { return "uvgrpc client call"; }
-
-  // Wakeable, of an owning waker.
-  void Wakeup(WakeupMask) override {
-    GRPC_CALL_COMBINER_START(combiner_, NewClosure([this](grpc_error_handle) {
-                               auto* const stack = stack_;
-                               Wake();
-                               stack->Unref();
-                             }),
-                             absl::OkStatus(), "wakeup");
-  }
-  void WakeupAsync(WakeupMask mask) override { Wakeup(mask); }
-  void Drop(WakeupMask) override { stack_->Unref(); }
-  std::string ActivityDebugTag(WakeupMask) const override { return DebugTag(); }
 
   ClientChannel& channel_;
   ClientAuthorityFilter::Call authority_;
@@ -288,9 +269,9 @@ class ClientCall final : public CallFilter, public Activity, private Wakeable {
 
   std::optional<Credentials> credentials_;
   ClientMetadataHandle with_credentials_;
-  // Of the call while credentials_ are asked for.
+  // Of the call while credentials_ are asked for, and until they have passed.
   std::vector<grpc_transport_stream_op_batch*> waiting_;
-  bool again_ = false;
+  absl::Status cancelled_;
 
   struct Receiving {
     grpc_metadata_batch* batch = nullptr;

@@ -71,12 +71,18 @@ void MessageRules::StartReceiving(Arena* arena,
                         : Smaller(max_received_, config->max_recv_size());
 }
 
+absl::Status MessageRules::TooLarge(const char* what,
+                                    const SliceBuffer& message,
+                                    uint32_t most) const {
+  return absl::ResourceExhaustedError(absl::StrFormat(
+      "%s: %s message larger than max (%u vs. %d)",
+      is_client_ ? "CLIENT" : "SERVER", what, message.Length(), most));
+}
+
 absl::Status MessageRules::Send(Arena* arena, const OfCall& call,
                                 SliceBuffer& message, uint32_t& flags) const {
   if (call.max_sent.has_value() && message.Length() > *call.max_sent) {
-    return absl::ResourceExhaustedError(absl::StrFormat(
-        "%s: Sent message larger than max (%u vs. %d)",
-        is_client_ ? "CLIENT" : "SERVER", message.Length(), *call.max_sent));
+    return TooLarge("Sent", message, *call.max_sent);
   }
   auto* const tracer = arena->GetContext<CallTracer>();
   if (call.sent_with == GRPC_COMPRESS_NONE && tracer == nullptr) {
@@ -101,6 +107,10 @@ absl::Status MessageRules::Receive(Arena* arena, const OfCall& call,
                                               call.received, tracer);
   if (!plain.ok()) return plain.status();
   PutBack(*std::move(plain), message, flags);
+  // Core's decompression stops a block after the limit, not at it.
+  if (most.has_value() && message.Length() > *most) {
+    return TooLarge("Received", message, *most);
+  }
   return absl::OkStatus();
 }
 

@@ -56,6 +56,8 @@ class MessageRules {
   // What the service config of a call says; null if nothing.
   const grpc_core::MessageSizeParsedConfig* ConfigOf(
       grpc_core::Arena* arena) const;
+  absl::Status TooLarge(const char* what, const grpc_core::SliceBuffer& message,
+                        uint32_t most) const;
 
   const bool is_client_;
   const std::optional<uint32_t> max_sent_;
