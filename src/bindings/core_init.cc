@@ -11,6 +11,7 @@
 #include "absl/log/initialize.h"
 #include "src/core/lib/experiments/config.h"
 #include "src/core/lib/iomgr/timer_manager.h"
+#include "src/core/util/fork.h"
 #include "src/filters/filters.h"
 
 namespace uvgrpc {
@@ -38,6 +39,9 @@ void InitCore() {
   // call's.
   grpc_core::ForceEnableExperiment("use_call_event_engine_in_completion_queue",
                                    true);
+  // A fork() is python/uvgrpc/_fork.py's; core's part is for its own poller, and
+  // counts every entry into core.
+  grpc_core::Fork::Enable(false);
   grpc_timer_manager_set_start_threaded(false);
   // GRPC_TRACE shows what core's own filters do.
   if (!IsSet("GRPC_TRACE")) RegisterFilters();

@@ -4,6 +4,7 @@
 #include "src/iomgr_uv/read_buffer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -20,6 +21,9 @@ using grpc_event_engine::experimental::MemoryRequest;
 constexpr size_t kSmallPart = 8;
 constexpr int kSmallReadsToShrink = 64;
 
+// What small reads of all connections of a thread go to.
+thread_local uint8_t t_shared[8192];
+
 }  // namespace
 
 ReadBuffer::ReadBuffer(MemoryAllocator allocator, size_t min_size,
@@ -35,7 +39,7 @@ ReadBuffer::~ReadBuffer() { DropBlock(); }
 
 absl::Span<uint8_t> ReadBuffer::Prepare() {
   if (has_block() && AllSlicesReleased()) {
-    if (block_target_ == target_size_) {
+    if (block_target_ == target_size_ && !IsSmall()) {
       block_.data.refcounted.bytes = block_start_;
       block_.data.refcounted.length = block_size_;
     } else {
@@ -46,15 +50,29 @@ absl::Span<uint8_t> ReadBuffer::Prepare() {
   // there is more, so leave room for twice what came last.
   const size_t wanted =
       std::min(std::max(min_size_, 2 * last_read_), target_size_);
-  if (!has_block() || block_.data.refcounted.length < wanted) {
-    Allocate(wanted);
+  const bool has_room = has_block() && block_.data.refcounted.length >= wanted;
+  is_shared_ = !has_room && IsSmall();
+  if (is_shared_) {
+    DropBlock();
+    offered_ = target_size_;
+    return absl::MakeSpan(t_shared, offered_);
   }
+  if (!has_room) Allocate(wanted);
   offered_ = block_.data.refcounted.length;
   return absl::MakeSpan(block_.data.refcounted.bytes, offered_);
 }
 
+bool ReadBuffer::IsSmall() const {
+  return last_read_ <= kSmallRead && target_size_ <= sizeof(t_shared);
+}
+
 grpc_slice ReadBuffer::Take(size_t size) {
   CHECK(size > 0 && size <= offered_);
+  Adapt(size);
+  return is_shared_ ? Copy(size) : grpc_slice_split_head(&block_, size);
+}
+
+void ReadBuffer::Adapt(size_t size) {
   last_read_ = size;
   if (size == offered_) {
     target_size_ = std::min(2 * target_size_, max_size_);
@@ -66,7 +84,13 @@ grpc_slice ReadBuffer::Take(size_t size) {
     Shrink();
   }
   offered_ = 0;
-  return grpc_slice_split_head(&block_, size);
+}
+
+grpc_slice ReadBuffer::Copy(size_t size) {
+  grpc_slice slice = allocator_.IsValid() ? allocator_.MakeSlice(size)
+                                          : grpc_slice_malloc(size);
+  std::memcpy(GRPC_SLICE_START_PTR(slice), t_shared, size);
+  return slice;
 }
 
 void ReadBuffer::Shrink() {

@@ -16,11 +16,14 @@
 
 namespace uvgrpc {
 
-// Hands out space for a read and turns what was read into a slice of the same
-// memory, without a copy. One block, taken from the connection's quota, serves
-// many small reads: the rest of it is used for the next read, and once all of
-// its slices are released it is used from its start again. In the steady state
-// of small messages a read therefore allocates nothing.
+// Hands out space for a read and turns what was read into a slice.
+//
+// A connection that reads little at a time has no memory of its own: it reads
+// into what the thread has for that, and the slice is a copy of the size that
+// it needs. Any other has a block, taken from its quota, and its slices are of
+// that, without a copy. The rest of a block is used for the next read, and once
+// all of its slices are released it is used from its start again: in the steady
+// state a read allocates nothing.
 //
 // The block's size follows the traffic: it doubles (up to the maximum) when a
 // read fills all the space it was given, and halves (down to the initial size)
@@ -47,12 +50,19 @@ class ReadBuffer {
   // What was read last was too much to deal with at once.
   void Shrink();
 
+  // Up to how many bytes are little.
+  static constexpr size_t kSmallRead = 1024;
+
   // Lets go of the block and of the quota.
   void Release();
 
  private:
   bool has_block() const { return block_.refcount != nullptr; }
   bool AllSlicesReleased() const;
+  // Whether the next read is likely to be small, and needs no block.
+  bool IsSmall() const;
+  void Adapt(size_t size);
+  grpc_slice Copy(size_t size);
   void Allocate(size_t at_least);
   void DropBlock();
 
@@ -62,8 +72,9 @@ class ReadBuffer {
   const size_t max_size_;
   size_t target_size_;  // of the next block
   size_t last_read_ = 0;
-  size_t offered_ = 0;   // by the last Prepare
-  int small_reads_ = 0;  // in a row
+  size_t offered_ = 0;      // by the last Prepare
+  bool is_shared_ = false;  // the memory that it offered
+  int small_reads_ = 0;     // in a row
 
   grpc_slice block_;  // what is unused of the block; null refcount: none
   uint8_t* block_start_ = nullptr;
