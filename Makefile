@@ -148,7 +148,8 @@ oracle: venv
 # A core that counts, what the benchmark makes it count, and the result in the tree.
 PROFILE := build/profile
 TRAINING := unary_server unary_server_1000x1 unary_client_real server_streaming server_streaming_client_real \
-  bidi_pingpong_real bidi_pingpong_client_real latency_real latency_client_real large_messages large_messages_client
+  bidi_pingpong_real bidi_pingpong_client_real bidi_flood client_streaming latency_real latency_client_real tls_unary \
+  large_messages large_messages_client metadata
 
 .PHONY: profile
 profile: venv

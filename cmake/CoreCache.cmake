@@ -28,7 +28,7 @@ macro(uvgrpc_core_cache flags)
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     include("${CMAKE_BINARY_DIR}/core_cache.cmake")
     # A change of what decides over the core leads to another core.
-    file(GLOB uvgrpc_core_deciders "${UVGRPC_CORE_BUILDER_DIR}/*")
+    file(GLOB uvgrpc_core_deciders "${UVGRPC_CORE_BUILDER_DIR}/*" "${UVGRPC_CORE_BUILDER_DIR}/profiles/*")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${uvgrpc_core_deciders})
   endif()
 endmacro()

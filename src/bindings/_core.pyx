@@ -157,23 +157,6 @@ cdef gpr_timespec _deadline_after(object timeout) except *:
     )
 
 
-cdef _wake(list futures):
-    """Resolves those that nobody has cancelled meanwhile."""
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
-
-
-cdef _forget_done(list futures):
-    """Drops those that nobody waits for any more: the last ones always, all of them now and then."""
-    while futures and futures[-1].done():
-        futures.pop()
-    cdef Py_ssize_t count = len(futures)
-    # A power of two: seldom enough for many to wait, and what has gathered is bounded.
-    if count >= 8 and count & (count - 1) == 0:
-        futures[:] = [future for future in futures if not future.done()]
-
-
 cdef object _time_remaining(gpr_timespec deadline):
     """Seconds until `deadline`, at least 0; None when there is no deadline."""
     if gpr_time_cmp(deadline, gpr_inf_future(GPR_CLOCK_MONOTONIC)) == 0:
@@ -239,6 +222,8 @@ cdef class Loop:
     cdef object _event_loop  # weak
     # The context of deliveries, an empty one. User code runs in those of its own.
     cdef object _variables
+    # Whether a delivery runs, and no task: one may be resumed here and now.
+    cdef bint _resumes
     # The CallCredentials made for this loop, by the objects they were made from.
     cdef readonly object call_credentials
 
@@ -326,7 +311,12 @@ cdef class Loop:
 
 def _deliver(Loop loop):
     """Tells Python what has completed. The callback of an entry of the ready queue."""
-    loop._context.get().DeliverPending()
+    event_loop = loop._event_loop()
+    loop._resumes = event_loop is not None and not event_loop.get_debug()
+    try:
+        loop._context.get().DeliverPending()
+    finally:
+        loop._resumes = False
 
 
 cdef cbool _schedule_delivery(PyObject* owner) except False:
@@ -338,6 +328,7 @@ cdef cbool _schedule_delivery(PyObject* owner) except False:
     return True
 
 
+include "waiter.pxi"
 include "credentials.pxi"
 include "python_request.pxi"
 include "messages.pxi"

@@ -214,21 +214,25 @@ cdef class ClientCall:
         """What __await__ of a call with a single response does."""
         if not self._done:
             try:
-                yield from self._status_future()
+                yield from self._wait_for_status()
             except CancelledError:
                 # The task that waits was cancelled: so is what it waits for.
                 self.cancel()
                 raise
-        self._raise_for_status()
+        self._check_status()
         return self._response
 
     def _raise_for_status(self):
         """Raises what the final status stands for, if it is not OK."""
+        self._check_status()
+
+    cdef int _check_status(self) except -1:
         self._settle()
         if self._cancelled_locally:
             raise CancelledError()
         if self._code != _OK:
             raise self._error()
+        return 0
 
     def _error(self):
         raise NotImplementedError
@@ -239,12 +243,23 @@ cdef class ClientCall:
         future = Future(loop=self._event_loop)
         if self._done:
             future.set_result(None)
-        elif self._waiters is None:
+        else:
+            self._add_waiter(future)
+        return future
+
+    cdef _Waiter _wait_for_status(self):
+        """The same for a task; not once the call is done."""
+        self._channel._loop._enter()
+        waiter = _new_waiter(self._channel._loop, self._event_loop)
+        self._add_waiter(waiter)
+        return waiter
+
+    cdef _add_waiter(self, future):
+        if self._waiters is None:
             self._waiters = [future]
         else:
             _forget_done(self._waiters)
             self._waiters.append(future)
-        return future
 
     async def _wait_for_initial_metadata(self):
         while not (self._done or self._call.has_initial_metadata()):
@@ -255,12 +270,12 @@ cdef class ClientCall:
         while not (self._done or self._call.is_connected()):
             await self._progress_future()
         if self._done:
-            self._raise_for_status()
+            self._check_status()
 
-    cdef object _progress_future(self):
+    cdef _Waiter _progress_future(self):
         self._channel._loop._enter()
         self._call.set_wants_progress()
-        future = Future(loop=self._event_loop)
+        future = _new_waiter(self._channel._loop, self._event_loop)
         if self._progress_waiters is None:
             self._progress_waiters = []
         _forget_done(self._progress_waiters)

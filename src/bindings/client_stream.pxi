@@ -32,17 +32,17 @@ cdef class ClientStream(ClientCall):
             if self._done and self._code != _OK:
                 break
             try:
-                await _wait_for_message(self._call.incoming(), self._event_loop)
+                await _wait_for_message(self._call.incoming(), self._channel._loop, self._event_loop)
             except CancelledError:
                 self.cancel()
                 raise
         if not self._done:
             try:
-                await self._status_future()
+                await self._wait_for_status()
             except CancelledError:
                 self.cancel()
                 raise
-        self._raise_for_status()
+        self._check_status()
         return self._end_of_stream
 
     cdef _take_message(self):
@@ -86,19 +86,19 @@ cdef class ClientStream(ClientCall):
         if self._half_closed:
             raise InvalidStateError('RPC is half closed after calling "done_writing".')
         if not self._enqueue(request):
-            self._raise_for_status()
+            self._check_status()
             raise InvalidStateError("RPC already finished.")
         outgoing = self._call.outgoing()
         if not outgoing.MustWait():
             return
         try:
-            if await _wait_until_sent(outgoing, self._event_loop):
+            if await _wait_until_sent(outgoing, self._channel._loop, self._event_loop):
                 return
             await self._learn_status()
         except CancelledError:
             self.cancel()
             raise
-        self._raise_for_status()
+        self._check_status()
         raise InvalidStateError("RPC already finished.")
 
     async def _learn_status(self):
@@ -125,7 +125,9 @@ cdef class ClientStream(ClientCall):
         if self._done or not self._enqueue(request):
             return _ready(False)
         outgoing = self._call.outgoing()
-        return _wait_until_sent(outgoing, self._event_loop) if outgoing.MustWait() else None
+        if not outgoing.MustWait():
+            return None
+        return _wait_until_sent(outgoing, self._channel._loop, self._event_loop)
 
     def _half_close(self):
         """Says that no request follows. Idempotent."""

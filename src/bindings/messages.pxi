@@ -35,18 +35,18 @@ cdef object _take_bytes(CIncomingMessages* messages):
         grpc_byte_buffer_destroy(message)
 
 
-cdef object _wait_for_message(CIncomingMessages* messages, object event_loop):
-    """A future that resolves when there is a message, or none will come."""
-    future = Future(loop=event_loop)
-    messages.Wait(<PyObject*>future)
-    return future
+cdef _Waiter _wait_for_message(CIncomingMessages* messages, Loop loop, object event_loop):
+    """Resolves when there is a message, or none will come."""
+    waiter = _new_waiter(loop, event_loop)
+    messages.Wait(<PyObject*>waiter)
+    return waiter
 
 
-cdef object _wait_until_sent(COutgoingMessages* messages, object event_loop):
-    """A future of whether all that was written has gone to core."""
-    future = Future(loop=event_loop)
-    messages.Wait(<PyObject*>future)
-    return future
+cdef _Waiter _wait_until_sent(COutgoingMessages* messages, Loop loop, object event_loop):
+    """Resolves with whether all that was written has gone to core."""
+    waiter = _new_waiter(loop, event_loop)
+    messages.Wait(<PyObject*>waiter)
+    return waiter
 
 
 # The length of a message goes before it in four bytes.

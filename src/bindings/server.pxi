@@ -231,16 +231,3 @@ cdef void _on_server_call_closed(PyObject* owner) except *:
         raise
     except BaseException:
         _log.exception("closing a call")
-
-
-cdef void _resolve(PyObject* owner, cbool result) noexcept:
-    future = <object>owner
-    try:
-        if not future.done():
-            future.set_result(result)
-    except BaseException:
-        _log.exception("resolving a future")
-
-
-cdef cbool _is_done(PyObject* owner) noexcept:
-    return (<object>owner).done()

@@ -190,7 +190,7 @@ cdef class ServicerContext:
         while not self._call.incoming().has_message():
             if self._call.incoming().at_end():
                 return self._end_of_stream
-            await _wait_for_message(self._call.incoming(), self._event_loop)
+            await _wait_for_message(self._call.incoming(), self._server._loop, self._event_loop)
             self._check_running()
         return self._take_message()
 
@@ -214,7 +214,7 @@ cdef class ServicerContext:
         self._call.outgoing().Push(CSliceFromBytes(self._server._loop._context.get(), message), flags)
 
     async def _wait_until_sent(self):
-        if not await _wait_until_sent(self._call.outgoing(), self._event_loop):
+        if not await _wait_until_sent(self._call.outgoing(), self._server._loop, self._event_loop):
             self._check_running()
             raise self._usage_error("RPC already finished.")
 

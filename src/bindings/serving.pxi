@@ -221,7 +221,7 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
                 if call.incoming().at_end():
                     context._send_reply(_INTERNAL, "The client sent no request message.")
                     return
-                await _wait_for_message(call.incoming(), context._event_loop)
+                await _wait_for_message(call.incoming(), context._server._loop, context._event_loop)
             request = context._take_message()
         if method._kind == _ASYNC_GENERATOR and not method.response_streaming:
             raise TypeError(

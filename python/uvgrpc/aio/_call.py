@@ -86,8 +86,8 @@ class Call(_core.ClientCall):
 class _UnaryResponse(Call):
     """A call to await for its one response; as often as wanted."""
 
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._await_response()
+    # Not a method of Python's own around it: this is on the path of every call.
+    __await__ = _core.ClientCall._await_response
 
 
 class _StreamResponse(Call, _core.ClientStream):

@@ -68,6 +68,7 @@ cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
         void set_loop(PyObject*)
         void StartNow()
         bool DeliverPending() except False
+        void NoteException()
         int resident_count() const
         void Shutdown()
 

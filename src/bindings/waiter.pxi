@@ -1,0 +1,182 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+# Part of _core.pyx: what a task waits for.
+
+
+cdef extern from "Python.h":
+    int PyContext_Enter(object) except -1
+    int PyContext_Exit(object) except -1
+    PyObject* PyObject_CallOneArg(PyObject*, PyObject*) noexcept
+
+
+@cython.final
+@cython.freelist(256)
+cdef class _Waiter:
+    """A future, as far as a task that waits for it can tell, but for when the task goes on.
+
+    asyncio's put it into the ready queue; this one resumes it at once when a delivery
+    resolves it, a turn of the loop earlier. Not in debug mode, which times callbacks.
+    """
+
+    cdef Loop _loop
+    cdef object _event_loop
+    cdef object _result
+    cdef object _message  # of the cancellation
+    # Of whoever waits, and the context to call it in; the list is of more than one.
+    cdef object _callback
+    cdef object _variables
+    cdef list _others
+    cdef bint _done
+    cdef bint _cancelled
+    # How a task knows a future.
+    cdef public bint _asyncio_future_blocking
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._done:
+            result = self.result()
+            if result is None:
+                raise StopIteration
+            raise StopIteration(result)
+        self._asyncio_future_blocking = True
+        return self
+
+    def get_loop(self):
+        return self._event_loop
+
+    def done(self):
+        return self._done
+
+    def cancelled(self):
+        return self._cancelled
+
+    def result(self):
+        if self._cancelled:
+            raise CancelledError() if self._message is None else CancelledError(self._message)
+        if not self._done:
+            raise InvalidStateError("Result is not set.")
+        return self._result
+
+    def exception(self):
+        self.result()
+        return None
+
+    def add_done_callback(self, callback, *, context=None):
+        if context is None:
+            context = PyContext_CopyCurrent()
+        if self._done:
+            self._event_loop.call_soon(callback, self, context=context)
+        elif self._callback is None:
+            self._callback = callback
+            self._variables = context
+        else:
+            if self._others is None:
+                self._others = []
+            self._others.append((callback, context))
+
+    def remove_done_callback(self, callback):
+        kept = [entry for entry in self._take_callbacks() if entry[0] != callback]
+        removed = len(self._others or ()) - len(kept)
+        self._others = None
+        for entry in kept:
+            self.add_done_callback(entry[0], context=entry[1])
+        return removed
+
+    def cancel(self, msg=None):
+        if self._done:
+            return False
+        self._done = self._cancelled = True
+        self._message = msg
+        self._schedule_callbacks()
+        return True
+
+    cdef list _take_callbacks(self):
+        """All of them, which are then in _others, too."""
+        if self._callback is not None:
+            self._others = [(self._callback, self._variables), *(self._others or ())]
+            self._callback = self._variables = None
+        return self._others or []
+
+    cdef _schedule_callbacks(self):
+        for callback, variables in self._take_callbacks():
+            self._event_loop.call_soon(callback, self, context=variables)
+        self._others = None
+
+    cdef _resolve(self, object result):
+        cdef PyObject* outcome
+        if self._done:
+            return
+        self._done = True
+        self._result = result
+        if self._callback is None:
+            return
+        if not self._loop._resumes or self._others is not None:
+            self._schedule_callbacks()
+            return
+        callback, variables = self._callback, self._variables
+        self._callback = self._variables = None
+        # Whatever it resolves in turn would go on inside its task.
+        self._loop._resumes = False
+        try:
+            PyContext_Enter(variables)
+            outcome = PyObject_CallOneArg(<PyObject*>callback, <PyObject*>self)
+            PyContext_Exit(variables)
+        finally:
+            self._loop._resumes = True
+        if outcome == NULL:
+            # Exits are for the event loop.
+            self._loop._context.get().NoteException()
+        else:
+            Py_DECREF(<object>outcome)
+
+    def __repr__(self):
+        state = "cancelled" if self._cancelled else "done" if self._done else "pending"
+        return f"<uvgrpc wait {state}>"
+
+
+cdef _Waiter _new_waiter(Loop loop, object event_loop):
+    waiter = <_Waiter>_Waiter.__new__(_Waiter)
+    waiter._loop = loop
+    waiter._event_loop = event_loop
+    return waiter
+
+
+cdef _wake(list futures):
+    """Resolves those that nobody has cancelled meanwhile."""
+    for future in futures:
+        if type(future) is _Waiter:
+            (<_Waiter>future)._resolve(None)
+        elif not future.done():
+            future.set_result(None)
+
+
+cdef _forget_done(list futures):
+    """Drops those that nobody waits for any more: the last ones always, all of them now and then."""
+    while futures and futures[-1].done():
+        futures.pop()
+    cdef Py_ssize_t count = len(futures)
+    # A power of two: seldom enough for many to wait, and what has gathered is bounded.
+    if count >= 8 and count & (count - 1) == 0:
+        futures[:] = [future for future in futures if not future.done()]
+
+
+cdef void _resolve(PyObject* owner, cbool result) noexcept:
+    future = <object>owner
+    try:
+        if type(future) is _Waiter:
+            (<_Waiter>future)._resolve(result)
+        elif not future.done():
+            future.set_result(result)
+    except BaseException:
+        _log.exception("resolving a future")
+
+
+cdef cbool _is_done(PyObject* owner) noexcept:
+    if type(<object>owner) is _Waiter:
+        return (<_Waiter>owner)._done
+    return (<object>owner).done()
