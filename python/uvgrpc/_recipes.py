@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from uvgrpc._record import Record
 
-@dataclass(frozen=True)
-class Insecure:
+
+class Insecure(Record):
     """No transport security; of a channel or a server."""
 
 
-@dataclass(frozen=True)
-class TlsChannel:
+class TlsChannel(Record):
     """TLS on a client. All PEM, or None; `signer` is a function in place of the key."""
 
     root_certificates: bytes | None
@@ -25,72 +24,62 @@ class TlsChannel:
     signer: Callable[..., Any] | None
 
 
-@dataclass(frozen=True)
-class Certificates:
+class Certificates(Record):
     """What a TLS server shows (keys with their chains), and whom it trusts. All PEM."""
 
     root_certificates: bytes | None
     identities: tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True)
-class TlsServer:
+class TlsServer(Record):
     """TLS on a server."""
 
     certificates: Certificates
     require_client_certificate: bool
 
 
-@dataclass(frozen=True)
-class CompositeChannel:
+class CompositeChannel(Record):
     """The security of a channel, and metadata in each of its calls."""
 
     channel: ChannelRecipe
     calls: tuple[CallRecipe, ...]
 
 
-@dataclass(frozen=True)
-class Local:
+class Local(Record):
     """Connections that do not leave the machine; of a channel or a server."""
 
     kind: int
 
 
-@dataclass(frozen=True)
-class AltsChannel:
+class AltsChannel(Record):
     """Google's ALTS; the server must run as one of the accounts, if there are any."""
 
     service_accounts: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class AltsServer:
+class AltsServer(Record):
     """Google's ALTS."""
 
 
-@dataclass(frozen=True)
-class XdsChannel:
+class XdsChannel(Record):
     """What the control plane says, or the fallback."""
 
     fallback: ChannelRecipe
 
 
-@dataclass(frozen=True)
-class XdsServer:
+class XdsServer(Record):
     """What the control plane says, or the fallback."""
 
     fallback: ServerRecipe
 
 
-@dataclass(frozen=True)
-class ComputeEngine:
+class ComputeEngine(Record):
     """A channel to Google's services from a machine of its cloud."""
 
     call: CallRecipe
 
 
-@dataclass(frozen=True)
-class ReloadingTlsServer:
+class ReloadingTlsServer(Record):
     """TLS on a server whose certificates may change with each connection.
 
     `fetcher` gives a grpc.ServerCertificateConfiguration, or None for no change.
@@ -101,23 +90,20 @@ class ReloadingTlsServer:
     require_client_certificate: bool
 
 
-@dataclass(frozen=True)
-class AccessToken:
+class AccessToken(Record):
     """A bearer token in each call."""
 
     token: str
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(Record):
     """Metadata of a grpc.AuthMetadataPlugin's; `context` is of where it was given to grpc."""
 
     plugin: Any
     context: contextvars.Context
 
 
-@dataclass(frozen=True)
-class CompositeCall:
+class CompositeCall(Record):
     """The metadata of all parts."""
 
     parts: tuple[CallRecipe, ...]

@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
 
+from uvgrpc._record import Record
 from uvgrpc.aio._local_call import (
     LocalCall,
     StreamStreamAnswer,
@@ -34,8 +34,7 @@ _INTERFACES: tuple[type[grpc.aio.ClientInterceptor], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Record):
     """What is particular to the interceptors of an arity.
 
     Attributes:

@@ -14,16 +14,16 @@ import contextlib
 import os
 import re
 import socket
-from dataclasses import dataclass
 from typing import Any
+
+from uvgrpc._record import Record
 
 # What else there is, "unix:path" for one, has no number.
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\[\]]*):(\d+)")
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "0:0:0:0:0:0:0:0")
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Record):
     """A port that a server was asked for.
 
     Attributes:
