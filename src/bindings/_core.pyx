@@ -222,7 +222,7 @@ cdef class Loop:
     cdef object _event_loop  # weak
     # The context of deliveries, an empty one. User code runs in those of its own.
     cdef object _variables
-    # Whether a delivery runs, and no task: one may be resumed here and now.
+    # Whether a delivery runs that may resume tasks here and now.
     cdef bint _resumes
     # The CallCredentials made for this loop, by the objects they were made from.
     cdef readonly object call_credentials

@@ -117,7 +117,7 @@ cdef class ClientCall:
             self._call.Cancel(details.encode())
         self._finish(_INTERNAL, details, repr(error))
 
-    cdef _finish(self, int code, details, debug_error_string):
+    cdef _finish(self, int code, details, debug_error_string, bint delivered=False):
         """Takes the final status and tells everybody who waits for it."""
         self._done = True
         self._code = code
@@ -135,8 +135,8 @@ cdef class ClientCall:
         waiters = self._waiters
         if waiters is not None:
             self._waiters = None
-            _wake(waiters)
-        self._wake_progress_waiters()
+            _wake(waiters, delivered)
+        self._wake_progress_waiters(delivered)
 
     def _run_callback(self, callback):
         """Anything but an Exception is for who called: uvloop, in general."""
@@ -148,23 +148,23 @@ cdef class ClientCall:
                 {"message": "Exception in a done callback of a call", "exception": error}
             )
 
-    cdef _wake_progress_waiters(self):
+    cdef _wake_progress_waiters(self, bint delivered):
         waiters = self._progress_waiters
         if waiters is not None:
             self._progress_waiters = None
-            _wake(waiters)
+            _wake(waiters, delivered)
 
-    cdef _finish_from_core(self):
+    cdef _finish_from_core(self, bint delivered=False):
         if self._done:
             return
         cdef int code = <int>self._call.code()
         cdef const char* error = self._call.error_string()
         if code == _OK:
             self._is_raw = not self._response_streaming
-            self._finish(code, "", "")
+            self._finish(code, "", "", delivered)
             return
         debug = None if error == NULL else (<bytes>error).decode(errors="replace")
-        self._finish(code, CStrFromSlice(self._call.details()), debug)
+        self._finish(code, CStrFromSlice(self._call.details()), debug, delivered)
 
     cdef int _settle(self) except -1:
         """The call is done: makes sure that its outcome is what it will be told to be.
@@ -369,7 +369,7 @@ cdef class ClientCall:
 cdef void _on_client_call_done(PyObject* owner) except *:
     call = <ClientCall>owner
     try:
-        call._finish_from_core()
+        call._finish_from_core(delivered=True)
     except _EXITS:
         raise
     except BaseException:
@@ -379,7 +379,7 @@ cdef void _on_client_call_done(PyObject* owner) except *:
 cdef void _on_client_call_progress(PyObject* owner) except *:
     call = <ClientCall>owner
     try:
-        call._wake_progress_waiters()
+        call._wake_progress_waiters(True)
     except _EXITS:
         raise
     except BaseException:

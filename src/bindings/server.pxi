@@ -200,7 +200,7 @@ cdef class Server:
         self.is_stopped = True
         waiters = self._shutdown_waiters
         self._shutdown_waiters = []
-        _wake(waiters)
+        _wake(waiters, True)
 
 
 cdef void _on_request(PyObject* owner, CServerCall* call, int method) except *:

@@ -15,7 +15,9 @@ cdef class _Waiter:
     """A future, as far as a task that waits for it can tell, but for when the task goes on.
 
     asyncio's put it into the ready queue; this one resumes it at once when a delivery
-    resolves it, a turn of the loop earlier. Not in debug mode, which times callbacks.
+    resolves it, a turn of the loop earlier. Not in debug mode, which times callbacks;
+    nor when code of the program resolves it, by cancelling a call for one: its own task
+    may be under way.
     """
 
     cdef Loop _loop
@@ -107,7 +109,7 @@ cdef class _Waiter:
             self._event_loop.call_soon(callback, self, context=variables)
         self._others = None
 
-    cdef _resolve(self, object result):
+    cdef _resolve(self, object result, bint delivered):
         cdef PyObject* outcome
         if self._done:
             return
@@ -115,12 +117,12 @@ cdef class _Waiter:
         self._result = result
         if self._callback is None:
             return
-        if not self._loop._resumes or self._others is not None:
+        if not (delivered and self._loop._resumes) or self._others is not None:
             self._schedule_callbacks()
             return
         callback, variables = self._callback, self._variables
         self._callback = self._variables = None
-        # Whatever it resolves in turn would go on inside its task.
+        # A loop inside its task delivers to tasks that are inside of it.
         self._loop._resumes = False
         try:
             PyContext_Enter(variables)
@@ -146,11 +148,11 @@ cdef _Waiter _new_waiter(Loop loop, object event_loop):
     return waiter
 
 
-cdef _wake(list futures):
+cdef _wake(list futures, bint delivered):
     """Resolves those that nobody has cancelled meanwhile."""
     for future in futures:
         if type(future) is _Waiter:
-            (<_Waiter>future)._resolve(None)
+            (<_Waiter>future)._resolve(None, delivered)
         elif not future.done():
             future.set_result(None)
 
@@ -166,10 +168,11 @@ cdef _forget_done(list futures):
 
 
 cdef void _resolve(PyObject* owner, cbool result) noexcept:
+    """Only deliveries call it."""
     future = <object>owner
     try:
         if type(future) is _Waiter:
-            (<_Waiter>future)._resolve(result)
+            (<_Waiter>future)._resolve(result, True)
         elif not future.done():
             future.set_result(result)
     except BaseException:
