@@ -39,6 +39,7 @@ class CountingImpl final
   }
   grpc_slice MakeSlice(MemoryRequest request) override {
     ++counts_->slices;
+    counts_->slice_bytes += request.max();
     return grpc_slice_malloc_large(request.max());
   }
   void Release(size_t size) override { counts_->bytes_in_use -= size; }

@@ -55,6 +55,7 @@ std::string Text(grpc_event_engine::experimental::SliceBuffer* buffer);
 // Counts what is allocated through it.
 struct AllocationCounts {
   int slices = 0;
+  size_t slice_bytes = 0;  // of all slices that were made
   size_t bytes_in_use = 0;
 };
 grpc_event_engine::experimental::MemoryAllocator CountingAllocator(
