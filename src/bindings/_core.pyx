@@ -54,6 +54,7 @@ from src.bindings.includes.bindings cimport (
     CPythonRequest,
     CReplaceSockets,
     CReply,
+    CResumeTask,
     CServer,
     CServerCall,
     CSignRequest,

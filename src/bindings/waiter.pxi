@@ -6,7 +6,6 @@
 cdef extern from "Python.h":
     int PyContext_Enter(object) except -1
     int PyContext_Exit(object) except -1
-    PyObject* PyObject_CallOneArg(PyObject*, PyObject*) noexcept
 
 
 @cython.final
@@ -126,7 +125,7 @@ cdef class _Waiter:
         self._loop._resumes = False
         try:
             PyContext_Enter(variables)
-            outcome = PyObject_CallOneArg(<PyObject*>callback, <PyObject*>self)
+            outcome = CResumeTask(<PyObject*>callback, <PyObject*>self)
             PyContext_Exit(variables)
         finally:
             self._loop._resumes = True

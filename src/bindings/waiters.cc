@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "src/bindings/gil.h"
 #include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {
@@ -29,6 +30,11 @@ void Waiters::Wake(bool result) {
   for (const PyRef& future : std::exchange(futures_, {})) {
     g_python.resolve(future.get(), result);
   }
+}
+
+PyObject* ResumeTask(PyObject* callback, PyObject* waiter) {
+  return WhilePythonLives(
+      [&] { return PyObject_CallOneArg(callback, waiter); });
 }
 
 }  // namespace uvgrpc

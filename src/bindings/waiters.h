@@ -15,7 +15,7 @@
 
 namespace uvgrpc {
 
-// The asyncio futures that wait for the same event. Those that were cancelled
+// The futures that wait for the same event. Those that were cancelled
 // are forgotten when others come, so that waiting again and again, with a
 // time-out each, costs no memory. With the GIL, but for empty().
 class Waiters {
@@ -30,6 +30,11 @@ class Waiters {
   // So many are reason to look for cancelled ones.
   size_t look_at_ = 1;
 };
+
+// Calls `callback` of a task with the waiter that it waited for; null with an
+// exception, as Python's. A daemon thread that Python ends meanwhile, which it
+// does while other code runs, does not come back: below are our own frames.
+PyObject* ResumeTask(PyObject* callback, PyObject* waiter);
 
 }  // namespace uvgrpc
 

@@ -73,6 +73,10 @@ cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
         void Shutdown()
 
 
+cdef extern from "src/bindings/waiters.h" namespace "uvgrpc":
+    PyObject* CResumeTask "uvgrpc::ResumeTask"(PyObject*, PyObject*) noexcept
+
+
 cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
     cdef cppclass CChannelArgs "uvgrpc::ChannelArgs":
         void AddInteger(const string& key, int value)
