@@ -59,9 +59,9 @@ def forgotten(ours: Any, core: Any) -> bool:
 
 
 def settled(result: Any) -> Any:
-    """Of a call that fails, what came before is a matter of timing."""
+    """Of a call that fails, what came before, and what its handler heard, is a matter of timing."""
     if isinstance(result, list):
-        return [settled(part) for part in result]
+        return [settled(part) for part in result if part != "cancelled"]
     if isinstance(result, dict) and result.get("code", "OK") != "OK":
         return {**result, "messages": None, "initial": None}
     return result
