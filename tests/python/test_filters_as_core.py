@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -58,10 +59,18 @@ def forgotten(ours: Any, core: Any) -> bool:
     return late in json.dumps(core) and late not in json.dumps(ours)
 
 
+def is_unfinished(note: Any) -> bool:
+    """Whether this is what a handler noted that was cancelled, or has nothing but messages so far."""
+    if not isinstance(note, list) or not all(isinstance(entry, str) for entry in note):
+        return False
+    return "cancelled" in note or all(re.fullmatch(r"\d+:[0-9a-f]{8}", entry) for entry in note)
+
+
 def settled(result: Any) -> Any:
-    """Of a call that fails, what came before, and what its handler heard, is a matter of timing."""
+    """Of a call that fails, what came before, and how far its handler got, is a matter of timing."""
     if isinstance(result, list):
-        return [settled(part) for part in result if part != "cancelled"]
+        parts = (settled(part) for part in result if not is_unfinished(part))
+        return [part for part in parts if part != []]
     if isinstance(result, dict) and result.get("code", "OK") != "OK":
         return {**result, "messages": None, "initial": None}
     return result
