@@ -21,7 +21,7 @@ import program
 import sync_program
 import web
 from beside import second_loop, timer_lag
-from program import ENTRIES, GREETING, REPLIES, UPLOADED, Options, Window, check_entries, emit
+from program import ENTRIES, REPLIES, UPLOADED, Options, Window, check, check_entries, emit
 
 SLEEP_MS = 50  # of a call that is to be cancelled or to miss its deadline
 DEADLINE = 0.005
@@ -289,11 +289,6 @@ WORKERS: dict[str, Callable[[Any, Tally], Coroutine[Any, Any, None]]] = {
     "pingpong": pingpong_worker,
     "upload": upload_worker,
 }
-
-
-def check(reply: bench_pb2.Reply, wanted: str = GREETING) -> None:
-    if reply.message != wanted:
-        raise RuntimeError(f"the server replied {reply.message!r}")
 
 
 async def soak(channel: Any, options: Options) -> dict[str, object]:

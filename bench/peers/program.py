@@ -97,6 +97,12 @@ def find(table: Mapping[str, Found], kind: str) -> Found:
     return table[kind]
 
 
+def check(reply: Any, wanted: str = GREETING) -> None:
+    """It says what it should: a reply of any of the generated classes."""
+    if reply.message != wanted:
+        raise RuntimeError(f"the server replied {reply.message!r}")
+
+
 def check_entries(metadata: Iterable[Any]) -> None:
     """All of ENTRIES have come."""
     missing = {*ENTRIES} - {(key, value) for key, value in metadata}

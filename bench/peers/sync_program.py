@@ -15,7 +15,7 @@ import bench_pb2
 import bench_pb2_grpc
 import grpc
 import program
-from program import ENTRIES, GREETING, HOST, REPLIES, UPLOADED, Options, Window, check_entries, emit
+from program import ENTRIES, HOST, REPLIES, UPLOADED, Options, Window, check, check_entries, emit
 
 POOL = 10
 WIDE_POOL = 110  # where 100 calls keep a worker each
@@ -222,8 +222,3 @@ WORKERS: dict[str, Callable[[Any, Tally], None]] = {
     "pingpong": pingpong_worker,
     "upload": upload_worker,
 }
-
-
-def check(reply: bench_pb2.Reply, wanted: str = GREETING) -> None:
-    if reply.message != wanted:
-        raise RuntimeError(f"the server replied {reply.message!r}")
