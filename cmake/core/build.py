@@ -1,6 +1,7 @@
 """Keep built gRPC cores, and the sources they come from, in a per-user cache.
 
-    build.py --output FILE --grpc VERSION SHA256 [--uvloop VERSION SHA256] [--flags "..."] [--grpc-engine]
+    build.py --output FILE --grpc VERSION SHA256 [--uvloop VERSION SHA256] [--flags "..."]
+        [--profile] [--grpc-engine]
 
 Builds what is missing and writes FILE, a CMake script that sets
   GRPC_SOURCE_DIR, GRPC_CORE_LIBRARY, GRPC_VENDOR_LIBRARY and UVLOOP_SOURCE_DIR;
@@ -74,12 +75,17 @@ class Compiler:
         return text
 
     def profile_path(self) -> Path:
-        """Where its profile is, if there is one. GCC reads those of its own version only."""
+        """Where its profile belongs. GCC reads those of its own version only."""
         version, machine = (
             subprocess.run([self.cxx, option], capture_output=True, text=True, check=False).stdout.strip()
             for option in ("-dumpfullversion", "-dumpmachine")
         )
         return PROFILES / f"gcc-{'.'.join(version.split('.')[:2])}-{machine.split('-')[0]}.tar.xz"
+
+    def profile(self) -> Path | None:
+        """Its profile, if there is one."""
+        path = self.profile_path()
+        return path if path.exists() else None
 
 
 def key(*parts: str) -> str:
@@ -235,8 +241,7 @@ def main() -> None:
         wanted = {"vendor": "-O2", "core": arguments.flags}
         if arguments.grpc_engine:
             wanted["engine"] = arguments.flags
-        path = compiler.profile_path()
-        profile = path if arguments.profile and path.exists() else None
+        profile = compiler.profile() if arguments.profile else None
         for part, flags in wanted.items():
             used = profile if part == "core" else None
             decides = [digest, flags, identity, plan.describe(parts[part])]
