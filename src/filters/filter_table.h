@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "src/core/call/metadata_batch.h"
 #include "src/core/filter/filter_args.h"
 #include "src/core/lib/channel/channel_args.h"
 #include "src/core/lib/channel/channel_stack.h"
@@ -29,16 +28,6 @@ absl::Status Create(const grpc_core::ChannelArgs& args,
   if (!created.ok()) return created.status();
   result = *std::move(created);
   return absl::OkStatus();
-}
-
-// The status that metadata ends a call with.
-inline absl::Status StatusOf(const grpc_metadata_batch& metadata) {
-  const auto* const message =
-      metadata.get_pointer(grpc_core::GrpcMessageMetadata());
-  const auto code = metadata.get(grpc_core::GrpcStatusMetadata())
-                        .value_or(GRPC_STATUS_UNKNOWN);
-  return absl::Status(static_cast<absl::StatusCode>(code),
-                      message == nullptr ? "" : message->as_string_view());
 }
 
 // Channel has a default constructor and Init(args); Call is made from its

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "src/core/call/metadata_batch.h"
 #include "src/core/ext/filters/http/server/http_server_filter.h"
 #include "src/core/filter/auth/auth_filters.h"
@@ -26,6 +27,16 @@ using grpc_core::ServerAuthFilter;
 using grpc_core::ServerCallTracerFilter;
 using grpc_core::UniqueTypeName;
 using grpc_core::promise_detail::Context;
+
+// The status that metadata ends a call with.
+absl::Status StatusOf(const grpc_metadata_batch& metadata) {
+  const auto* const message =
+      metadata.get_pointer(grpc_core::GrpcMessageMetadata());
+  const auto code = metadata.get(grpc_core::GrpcStatusMetadata())
+                        .value_or(GRPC_STATUS_UNKNOWN);
+  return absl::Status(static_cast<absl::StatusCode>(code),
+                      message == nullptr ? "" : message->as_string_view());
+}
 
 struct ServerChannel {
   absl::Status Init(const grpc_core::ChannelArgs& args) {
