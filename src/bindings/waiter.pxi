@@ -81,12 +81,11 @@ cdef class _Waiter:
             self._others.append((callback, context))
 
     def remove_done_callback(self, callback):
-        kept = [entry for entry in self._take_callbacks() if entry[0] != callback]
-        removed = len(self._others or ()) - len(kept)
-        self._others = None
+        entries = self._take_callbacks()
+        kept = [entry for entry in entries if entry[0] != callback]
         for entry in kept:
             self.add_done_callback(entry[0], context=entry[1])
-        return removed
+        return len(entries) - len(kept)
 
     def cancel(self, msg=None):
         if self._done:
@@ -97,16 +96,16 @@ cdef class _Waiter:
         return True
 
     cdef list _take_callbacks(self):
-        """All of them, which are then in _others, too."""
-        if self._callback is not None:
-            self._others = [(self._callback, self._variables), *(self._others or ())]
-            self._callback = self._variables = None
-        return self._others or []
+        """All of them, with their contexts; none is left."""
+        entries = [] if self._callback is None else [(self._callback, self._variables)]
+        if self._others is not None:
+            entries += self._others
+        self._callback = self._variables = self._others = None
+        return entries
 
     cdef _schedule_callbacks(self):
         for callback, variables in self._take_callbacks():
             self._event_loop.call_soon(callback, self, context=variables)
-        self._others = None
 
     cdef _resolve(self, object result, bint delivered):
         cdef PyObject* outcome
