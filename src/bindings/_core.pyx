@@ -54,11 +54,11 @@ from src.bindings.includes.bindings cimport (
     CPythonRequest,
     CReplaceSockets,
     CReply,
-    CResumeTask,
     CServer,
     CServerCall,
     CSignRequest,
     CSliceFromBytes,
+    CStepTask,
     CStrFromSlice,
     CUvApi,
     CUvApiOfModule,
@@ -330,6 +330,7 @@ cdef cbool _schedule_delivery(PyObject* owner) except False:
 
 
 include "waiter.pxi"
+include "first_step.pxi"
 include "credentials.pxi"
 include "python_request.pxi"
 include "messages.pxi"

@@ -185,9 +185,11 @@ cdef class Server:
 
     cdef _new_task(self, _Serving serving, variables):
         name = serving._context._method_name
-        if self._plain_tasks and self._event_loop.get_task_factory() is None:
-            return Task(serving, loop=self._event_loop, name=name, context=variables)
-        return self._event_loop.create_task(serving, name=name, context=variables)
+        if not self._plain_tasks or self._event_loop.get_task_factory() is not None:
+            return self._event_loop.create_task(serving, name=name, context=variables)
+        if self._loop._resumes:
+            return _start_task(self._loop, self._event_loop, serving, name, variables)
+        return Task(serving, loop=self._event_loop, name=name, context=variables)
 
     cdef _forget(self, ServicerContext context):
         """The handler of an RPC is over."""

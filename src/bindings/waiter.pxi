@@ -108,7 +108,6 @@ cdef class _Waiter:
             self._event_loop.call_soon(callback, self, context=variables)
 
     cdef _resolve(self, object result, bint delivered):
-        cdef PyObject* outcome
         if self._done:
             return
         self._done = True
@@ -120,23 +119,29 @@ cdef class _Waiter:
             return
         callback, variables = self._callback, self._variables
         self._callback = self._variables = None
-        # A loop inside its task delivers to tasks that are inside of it.
-        self._loop._resumes = False
-        try:
-            PyContext_Enter(variables)
-            outcome = CResumeTask(<PyObject*>callback, <PyObject*>self)
-            PyContext_Exit(variables)
-        finally:
-            self._loop._resumes = True
-        if outcome == NULL:
-            # Exits are for the event loop.
-            self._loop._context.get().NoteException()
-        else:
-            Py_DECREF(<object>outcome)
+        _step(self._loop, callback, <PyObject*>self, variables)
 
     def __repr__(self):
         state = "cancelled" if self._cancelled else "done" if self._done else "pending"
         return f"<uvgrpc wait {state}>"
+
+
+cdef _step(Loop loop, callback, PyObject* waiter, variables):
+    """Runs a step of a task here and now, in a delivery."""
+    cdef PyObject* outcome
+    # A loop inside the task delivers to tasks that are inside of it.
+    loop._resumes = False
+    try:
+        PyContext_Enter(variables)
+        outcome = CStepTask(<PyObject*>callback, waiter)
+        PyContext_Exit(variables)
+    finally:
+        loop._resumes = True
+    if outcome == NULL:
+        # Exits are for the event loop.
+        loop._context.get().NoteException()
+    else:
+        Py_DECREF(<object>outcome)
 
 
 cdef _Waiter _new_waiter(Loop loop, object event_loop):

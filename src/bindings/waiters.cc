@@ -32,9 +32,11 @@ void Waiters::Wake(bool result) {
   }
 }
 
-PyObject* ResumeTask(PyObject* callback, PyObject* waiter) {
-  return WhilePythonLives(
-      [&] { return PyObject_CallOneArg(callback, waiter); });
+PyObject* StepTask(PyObject* callback, PyObject* waiter) {
+  return WhilePythonLives([&] {
+    return waiter == nullptr ? PyObject_CallNoArgs(callback)
+                             : PyObject_CallOneArg(callback, waiter);
+  });
 }
 
 }  // namespace uvgrpc

@@ -74,7 +74,7 @@ cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
 
 
 cdef extern from "src/bindings/waiters.h" namespace "uvgrpc":
-    PyObject* CResumeTask "uvgrpc::ResumeTask"(PyObject*, PyObject*) noexcept
+    PyObject* CStepTask "uvgrpc::StepTask"(PyObject*, PyObject*) noexcept
 
 
 cdef extern from "src/bindings/channel_args.h" namespace "uvgrpc" nogil:
