@@ -331,8 +331,8 @@ cdef cbool _schedule_delivery(PyObject* owner) except False:
 
 include "waiter.pxi"
 include "first_step.pxi"
-include "credentials.pxi"
-include "python_request.pxi"
+include "credentials/credentials.pxi"
+include "credentials/python_request.pxi"
 include "messages.pxi"
 include "channel.pxi"
 include "client_call.pxi"

@@ -16,7 +16,7 @@
 #include "src/bindings/call.h"
 #include "src/bindings/channel.h"
 #include "src/bindings/completion.h"
-#include "src/bindings/credentials.h"
+#include "src/bindings/credentials/credentials.h"
 #include "src/bindings/incoming_messages.h"
 #include "src/bindings/metadata.h"
 #include "src/bindings/outgoing_messages.h"

@@ -29,7 +29,7 @@ auto WhilePythonLives(Work work) -> decltype(work()) {
 // Holds the GIL, unless the interpreter is going away: then `acquired()` is
 // false and Python must not be touched. Taken in the delivery step of a loop
 // turn, once a batch, and never under a lock of core's; the one exception is
-// explained in reloading_credentials.h.
+// explained in credentials/reloading_credentials.h.
 class GilGuard {
  public:
   GilGuard() : acquired_(!IsFinalizing()) {

@@ -205,13 +205,13 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         void CancelAllCalls()
 
 
-cdef extern from "src/bindings/auth_context.h" namespace "uvgrpc":
+cdef extern from "src/bindings/credentials/auth_context.h" namespace "uvgrpc":
     object CPeerIdentities "uvgrpc::PeerIdentities"(const CServerCall*)
     object CPeerIdentityKey "uvgrpc::PeerIdentityKey"(const CServerCall*)
     object CAuthContext "uvgrpc::AuthContext"(const CServerCall*)
 
 
-cdef extern from "src/bindings/python_request.h" namespace "uvgrpc":
+cdef extern from "src/bindings/credentials/python_request.h" namespace "uvgrpc":
     cdef cppclass CPythonRequest "uvgrpc::PythonRequest":
         void Ref()
         void Unref()
@@ -219,7 +219,7 @@ cdef extern from "src/bindings/python_request.h" namespace "uvgrpc":
         void Answer(const char*)
 
 
-cdef extern from "src/bindings/private_key_signer.h" namespace "uvgrpc":
+cdef extern from "src/bindings/credentials/private_key_signer.h" namespace "uvgrpc":
     cdef cppclass CSignRequest "uvgrpc::SignRequest"(CPythonRequest):
         const string& data() const
         int algorithm() const
@@ -231,7 +231,7 @@ cdef extern from "src/bindings/private_key_signer.h" namespace "uvgrpc":
     )
 
 
-cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
+cdef extern from "src/bindings/credentials/plugin_credentials.h" namespace "uvgrpc":
     cdef cppclass CMetadataRequest "uvgrpc::MetadataRequest"(CPythonRequest):
         const string& service_url() const
         const string& method_name() const
@@ -242,7 +242,7 @@ cdef extern from "src/bindings/plugin_credentials.h" namespace "uvgrpc":
     )
 
 
-cdef extern from "src/bindings/reloading_credentials.h" namespace "uvgrpc":
+cdef extern from "src/bindings/credentials/reloading_credentials.h" namespace "uvgrpc":
     grpc_server_credentials* CNewReloadingTlsServerCredentials "uvgrpc::NewReloadingTlsServerCredentials"(
         shared_ptr[CLoopContext], PyObject*, bool
     )

@@ -51,7 +51,7 @@ cdef extern from "grpc/private_key_signer.h" namespace "grpc_core" nogil:
         pass
 
 
-cdef extern from "src/bindings/credentials.h" namespace "uvgrpc" nogil:
+cdef extern from "src/bindings/credentials/credentials.h" namespace "uvgrpc" nogil:
     ctypedef shared_ptr[grpc_call_credentials] CSharedCallCredentials "uvgrpc::SharedCallCredentials"
     CSharedCallCredentials CShareCallCredentials "uvgrpc::ShareCallCredentials"(grpc_call_credentials*)
     void CSetDefaultRootsFile "uvgrpc::SetDefaultRootsFile"(const string&)

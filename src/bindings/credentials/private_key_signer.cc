@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/private_key_signer.h"
+#include "src/bindings/credentials/private_key_signer.h"
 
 #include <utility>
 #include <variant>

@@ -4,8 +4,8 @@
 // Credentials of our core, made from what grpc's factories were called with.
 // Nothing of grpcio's own core is ever passed in: only text and numbers.
 
-#ifndef UVGRPC_BINDINGS_CREDENTIALS_H_
-#define UVGRPC_BINDINGS_CREDENTIALS_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_CREDENTIALS_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_CREDENTIALS_H_
 
 #include <grpc/credentials.h>
 #include <grpc/grpc_security.h>
@@ -80,4 +80,4 @@ grpc_channel_credentials* NewComputeEngineChannelCredentials(
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_CREDENTIALS_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_CREDENTIALS_H_

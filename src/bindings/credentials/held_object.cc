@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/held_object.h"
+#include "src/bindings/credentials/held_object.h"
 
 #include <utility>
 

@@ -4,8 +4,8 @@
 // Signatures of a TLS client whose private key Python keeps, or somebody that
 // Python asks.
 
-#ifndef UVGRPC_BINDINGS_PRIVATE_KEY_SIGNER_H_
-#define UVGRPC_BINDINGS_PRIVATE_KEY_SIGNER_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_PRIVATE_KEY_SIGNER_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_PRIVATE_KEY_SIGNER_H_
 
 #include <Python.h>
 #include <grpc/private_key_signer.h>
@@ -18,9 +18,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "src/bindings/held_object.h"
+#include "src/bindings/credentials/held_object.h"
+#include "src/bindings/credentials/python_request.h"
 #include "src/bindings/loop_context.h"
-#include "src/bindings/python_request.h"
 
 namespace uvgrpc {
 
@@ -73,4 +73,4 @@ class SignRequest final : public PythonRequest {
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_PRIVATE_KEY_SIGNER_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_PRIVATE_KEY_SIGNER_H_

@@ -3,8 +3,8 @@
 
 // A question of core's that only Python can answer.
 
-#ifndef UVGRPC_BINDINGS_PYTHON_REQUEST_H_
-#define UVGRPC_BINDINGS_PYTHON_REQUEST_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_PYTHON_REQUEST_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_PYTHON_REQUEST_H_
 
 #include <atomic>
 #include <memory>
@@ -70,4 +70,4 @@ class PythonRequest : public Completion, public LoopResident {
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_PYTHON_REQUEST_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_PYTHON_REQUEST_H_

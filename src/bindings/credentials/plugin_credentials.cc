@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/plugin_credentials.h"
+#include "src/bindings/credentials/plugin_credentials.h"
 
 #include <grpc/grpc_security_constants.h>
 #include <grpc/support/string_util.h>

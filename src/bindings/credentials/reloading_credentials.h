@@ -3,8 +3,8 @@
 
 // TLS of a server whose certificates may change with each connection.
 
-#ifndef UVGRPC_BINDINGS_RELOADING_CREDENTIALS_H_
-#define UVGRPC_BINDINGS_RELOADING_CREDENTIALS_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_RELOADING_CREDENTIALS_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_RELOADING_CREDENTIALS_H_
 
 #include <Python.h>
 #include <grpc/credentials.h>
@@ -30,4 +30,4 @@ grpc_server_credentials* NewReloadingTlsServerCredentials(
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_RELOADING_CREDENTIALS_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_RELOADING_CREDENTIALS_H_

@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/auth_context.h"
+#include "src/bindings/credentials/auth_context.h"
 
 #include <grpc/grpc_security.h>
 

@@ -3,8 +3,8 @@
 
 // Call credentials whose metadata comes from Python.
 
-#ifndef UVGRPC_BINDINGS_PLUGIN_CREDENTIALS_H_
-#define UVGRPC_BINDINGS_PLUGIN_CREDENTIALS_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_PLUGIN_CREDENTIALS_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_PLUGIN_CREDENTIALS_H_
 
 #include <Python.h>
 #include <grpc/credentials.h>
@@ -13,10 +13,10 @@
 #include <memory>
 #include <string>
 
-#include "src/bindings/held_object.h"
+#include "src/bindings/credentials/held_object.h"
+#include "src/bindings/credentials/python_request.h"
 #include "src/bindings/loop_context.h"
 #include "src/bindings/metadata.h"
-#include "src/bindings/python_request.h"
 
 namespace uvgrpc {
 
@@ -57,4 +57,4 @@ class MetadataRequest final : public PythonRequest {
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_PLUGIN_CREDENTIALS_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_PLUGIN_CREDENTIALS_H_

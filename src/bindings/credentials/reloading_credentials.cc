@@ -1,15 +1,15 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/reloading_credentials.h"
+#include "src/bindings/credentials/reloading_credentials.h"
 
 #include <grpc/grpc_security_constants.h>
 
 #include <utility>
 
-#include "src/bindings/credentials.h"
+#include "src/bindings/credentials/credentials.h"
+#include "src/bindings/credentials/held_object.h"
 #include "src/bindings/gil.h"
-#include "src/bindings/held_object.h"
 #include "src/bindings/python_hooks.h"
 
 namespace uvgrpc {

@@ -3,8 +3,8 @@
 
 // A Python object that an object of core's keeps.
 
-#ifndef UVGRPC_BINDINGS_HELD_OBJECT_H_
-#define UVGRPC_BINDINGS_HELD_OBJECT_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_HELD_OBJECT_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_HELD_OBJECT_H_
 
 #include <Python.h>
 
@@ -34,4 +34,4 @@ class HeldObject {
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_HELD_OBJECT_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_HELD_OBJECT_H_

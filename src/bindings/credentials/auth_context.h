@@ -3,8 +3,8 @@
 
 // What a call knows of its peer's authentication, for Python.
 
-#ifndef UVGRPC_BINDINGS_AUTH_CONTEXT_H_
-#define UVGRPC_BINDINGS_AUTH_CONTEXT_H_
+#ifndef UVGRPC_BINDINGS_CREDENTIALS_AUTH_CONTEXT_H_
+#define UVGRPC_BINDINGS_CREDENTIALS_AUTH_CONTEXT_H_
 
 #include <Python.h>
 
@@ -26,4 +26,4 @@ PyObject* AuthContext(const ServerCall* call);
 
 }  // namespace uvgrpc
 
-#endif  // UVGRPC_BINDINGS_AUTH_CONTEXT_H_
+#endif  // UVGRPC_BINDINGS_CREDENTIALS_AUTH_CONTEXT_H_

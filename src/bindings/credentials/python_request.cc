@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/python_request.h"
+#include "src/bindings/credentials/python_request.h"
 
 #include <utility>
 
