@@ -12,12 +12,12 @@
 ``from uvgrpc import aio`` gives the same API without changing grpc.aio.
 """
 
-from uvgrpc import _recorder
-from uvgrpc._install import install, is_active, is_installed, uninstall
+from uvgrpc._grpcio import recorder
+from uvgrpc._grpcio.install import install, is_active, is_installed, uninstall
 from uvgrpc._loop import LoopStats, UnsupportedLoopError, loop_stats
 from uvgrpc._version import __version__
 
-_recorder.start()
+recorder.start()
 
 __all__ = (
     "LoopStats",

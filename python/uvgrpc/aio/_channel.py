@@ -15,6 +15,7 @@ import grpc.aio
 
 from uvgrpc import _core
 from uvgrpc._fork import leave_in_child
+from uvgrpc._grpcio.recorder import unwrapped
 from uvgrpc._loop import (
     core_loop,
     current_loop,
@@ -24,7 +25,6 @@ from uvgrpc._loop import (
     unsupported,
     wrong_thread,
 )
-from uvgrpc._recorder import unwrapped
 from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._intercepted_call import InterceptedCall
 from uvgrpc.aio._interceptor import by_arity

@@ -11,7 +11,8 @@ from typing import Any
 
 import grpc
 
-from uvgrpc import _core, _recipes, _recorder
+from uvgrpc import _core
+from uvgrpc._grpcio import recipes, recorder
 from uvgrpc.aio._plugins import PluginCaller
 from uvgrpc.aio._signer import SignerCaller
 
@@ -20,7 +21,7 @@ ChannelFactory = Callable[[_core.Loop], _core.ChannelCredentials]
 
 _session_cache_lock = threading.Lock()
 
-_core.set_default_roots_file(_recorder.DEFAULT_ROOTS_FILE)
+_core.set_default_roots_file(recorder.DEFAULT_ROOTS_FILE)
 
 
 def channel_factory(credentials: Any) -> ChannelFactory:
@@ -39,28 +40,28 @@ def channel_factory(credentials: Any) -> ChannelFactory:
     """
     if credentials is None:
         return _insecure
-    return _channel_factory(_recorder.channel_credentials(credentials))
+    return _channel_factory(recorder.channel_credentials(credentials))
 
 
-def _channel_factory(recipe: _recipes.ChannelRecipe) -> ChannelFactory:
+def _channel_factory(recipe: recipes.ChannelRecipe) -> ChannelFactory:
     match recipe:
-        case _recipes.Insecure():
+        case recipes.Insecure():
             return _insecure
-        case _recipes.TlsChannel(roots, key, chain, signer):
+        case recipes.TlsChannel(roots, key, chain, signer):
             if (bool(key) or signer is not None) != bool(chain):
                 raise ValueError("a private key and a certificate chain must be given together")
             caller = None if signer is None else SignerCaller(signer)
             return lambda loop: _core.tls_channel_credentials(loop, roots, key, chain, caller)
-        case _recipes.Local(kind):
+        case recipes.Local(kind):
             return lambda _loop: _core.local_channel_credentials(kind)
-        case _recipes.AltsChannel(service_accounts):
+        case recipes.AltsChannel(service_accounts):
             return lambda _loop: _core.alts_channel_credentials(service_accounts)
-        case _recipes.XdsChannel(fallback):
+        case recipes.XdsChannel(fallback):
             make_fallback = _channel_factory(fallback)
             return lambda loop: _core.xds_channel_credentials(make_fallback(loop))
-        case _recipes.ComputeEngine(call):
+        case recipes.ComputeEngine(call):
             return lambda loop: _core.compute_engine_channel_credentials(_call_credentials(call, loop))
-        case _recipes.CompositeChannel(channel, calls):
+        case recipes.CompositeChannel(channel, calls):
             make_channel = _channel_factory(channel)
             return lambda loop: _core.composite_channel_credentials(
                 make_channel(loop), _composite(calls, loop)
@@ -81,22 +82,22 @@ def call_credentials(credentials: grpc.CallCredentials, loop: _core.Loop) -> _co
         raise TypeError(f"not call credentials: {credentials!r}")
     made = loop.call_credentials.get(credentials)
     if made is None:
-        made = _call_credentials(_recorder.call_credentials(_recorder.unwrapped(credentials)), loop)
+        made = _call_credentials(recorder.call_credentials(recorder.unwrapped(credentials)), loop)
         loop.call_credentials[credentials] = made
     return made
 
 
-def _call_credentials(recipe: _recipes.CallRecipe, loop: _core.Loop) -> _core.CallCredentials:
+def _call_credentials(recipe: recipes.CallRecipe, loop: _core.Loop) -> _core.CallCredentials:
     match recipe:
-        case _recipes.AccessToken(token):
+        case recipes.AccessToken(token):
             return _core.access_token_call_credentials(token.encode())
-        case _recipes.Plugin(plugin, context):
+        case recipes.Plugin(plugin, context):
             return _core.plugin_call_credentials(loop, PluginCaller(plugin, context))
-        case _recipes.CompositeCall(parts):
+        case recipes.CompositeCall(parts):
             return _composite(parts, loop)
 
 
-def _composite(parts: tuple[_recipes.CallRecipe, ...], loop: _core.Loop) -> _core.CallCredentials:
+def _composite(parts: tuple[recipes.CallRecipe, ...], loop: _core.Loop) -> _core.CallCredentials:
     return functools.reduce(
         _core.composite_call_credentials, (_call_credentials(part, loop) for part in parts)
     )
@@ -104,7 +105,7 @@ def _composite(parts: tuple[_recipes.CallRecipe, ...], loop: _core.Loop) -> _cor
 
 def check_server_credentials(credentials: grpc.ServerCredentials) -> None:
     """Raises what server_credentials() would, though there is no loop yet."""
-    _recorder.server_credentials(_recorder.unwrapped(credentials))
+    recorder.server_credentials(recorder.unwrapped(credentials))
 
 
 def server_credentials(credentials: grpc.ServerCredentials, loop: _core.Loop) -> _core.ServerCredentials:
@@ -114,39 +115,39 @@ def server_credentials(credentials: grpc.ServerCredentials, loop: _core.Loop) ->
       TypeError: they are something else.
       ValueError: they were made before uvgrpc was imported.
     """
-    return _server_credentials(_recorder.server_credentials(_recorder.unwrapped(credentials)), loop)
+    return _server_credentials(recorder.server_credentials(recorder.unwrapped(credentials)), loop)
 
 
-def _server_credentials(recipe: _recipes.ServerRecipe, loop: _core.Loop) -> _core.ServerCredentials:
+def _server_credentials(recipe: recipes.ServerRecipe, loop: _core.Loop) -> _core.ServerCredentials:
     match recipe:
-        case _recipes.Insecure():
+        case recipes.Insecure():
             return _core.insecure_server_credentials()
-        case _recipes.TlsServer(certificates, required):
+        case recipes.TlsServer(certificates, required):
             return _core.tls_server_credentials(*_parts(certificates), required)
-        case _recipes.ReloadingTlsServer(initial, fetcher, required):
+        case recipes.ReloadingTlsServer(initial, fetcher, required):
             return _core.reloading_tls_server_credentials(
                 loop, _CertificateFetcher(initial, fetcher), required
             )
-        case _recipes.Local(kind):
+        case recipes.Local(kind):
             return _core.local_server_credentials(kind)
-        case _recipes.AltsServer():
+        case recipes.AltsServer():
             return _core.alts_server_credentials()
-        case _recipes.XdsServer(fallback):
+        case recipes.XdsServer(fallback):
             return _core.xds_server_credentials(_server_credentials(fallback, loop))
 
 
 _Parts = tuple[bytes | None, tuple[tuple[bytes, bytes], ...]]
 
 
-def _parts(certificates: _recipes.Certificates) -> _Parts:
+def _parts(certificates: recipes.Certificates) -> _Parts:
     return certificates.root_certificates, certificates.identities
 
 
 class _CertificateFetcher:
     """Gives core the initial certificates first, then what the program's fetcher gives."""
 
-    def __init__(self, initial: _recipes.Certificates, fetcher: Callable[[], Any]) -> None:
-        self._initial: _recipes.Certificates | None = initial
+    def __init__(self, initial: recipes.Certificates, fetcher: Callable[[], Any]) -> None:
+        self._initial: recipes.Certificates | None = initial
         self._fetcher = fetcher
 
     def __call__(self) -> _Parts | None:
@@ -154,7 +155,7 @@ class _CertificateFetcher:
         if initial is not None:
             return _parts(initial)
         fetched = self._fetcher()
-        return None if fetched is None else _parts(_recorder.certificates(fetched))
+        return None if fetched is None else _parts(recorder.certificates(fetched))
 
 
 def session_cache(value: Any) -> Any:
@@ -165,7 +166,7 @@ def session_cache(value: Any) -> Any:
     Raises:
       ValueError: it was made before uvgrpc was imported.
     """
-    cache = _recorder.session_cache(value)
+    cache = recorder.session_cache(value)
     if cache is None:
         return value
     with _session_cache_lock:

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from uvgrpc import _core, _recorder
+from uvgrpc import _core
+from uvgrpc._grpcio import recorder
 from uvgrpc._threads import run_on_thread
 
 _log = logging.getLogger("uvgrpc")
@@ -33,7 +34,7 @@ class SignerCaller:
         run_on_thread(lambda: self._ask(request))
 
     def _ask(self, request: _core.SignRequest) -> None:
-        algorithm = _recorder.PrivateKeySignatureAlgorithm(request.algorithm)
+        algorithm = recorder.PrivateKeySignatureAlgorithm(request.algorithm)
         try:
             result = self._sign(request.data, algorithm, lambda result: _answer(request, result))
             if not callable(result):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Putting uvgrpc under grpc.aio.
 
-With _introspection.py and _observability.py, which install() calls, and _recorder.py the
+With introspection.py and observability.py, which install() calls, and recorder.py the
 only files that touch grpcio's private modules.
 
 grpc.aio's factories look up their classes as globals of `grpc.aio._channel` and
@@ -21,7 +21,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from uvgrpc import _core, _introspection, _loop, _observability
+from uvgrpc import _core, _loop
+from uvgrpc._grpcio import introspection, observability
 from uvgrpc._warn import warn
 from uvgrpc.aio._blocking import BlockingServicerContext
 from uvgrpc.aio._channel import Channel
@@ -198,10 +199,10 @@ def install(*, strict: bool = False) -> None:
         for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
             for module in _lifecycle_modules:
                 setattr(module, name, _lifecycle(function))
-        _introspection.patch()
+        introspection.patch()
         _State.installed = True
         too_early = _made_too_early()
-        _observability.patch()  # may warn
+        observability.patch()  # may warn
     if too_early:
         warn(
             f"uvgrpc.install() came after {' and '.join(too_early)} of grpc.aio's own: they stay that, "
@@ -237,8 +238,8 @@ def uninstall() -> None:
         for name, function in zip(_lifecycle_names, _State.lifecycle, strict=True):
             for module in _lifecycle_modules:
                 setattr(module, name, function)
-        _introspection.unpatch()
-        _observability.unpatch()
+        introspection.unpatch()
+        observability.unpatch()
         _State.installed = False
         _State.warned = False
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import grpc
 
-from uvgrpc._recipes import (
+from uvgrpc._grpcio.recipes import (
     AccessToken,
     AltsChannel,
     AltsServer,
