@@ -14,7 +14,7 @@
 
 from uvgrpc._grpcio import recorder
 from uvgrpc._grpcio.install import install, is_active, is_installed, uninstall
-from uvgrpc._loop import LoopStats, UnsupportedLoopError, loop_stats
+from uvgrpc._runtime.loop import LoopStats, UnsupportedLoopError, loop_stats
 from uvgrpc._version import __version__
 
 recorder.start()

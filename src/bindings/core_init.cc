@@ -39,8 +39,8 @@ void InitCore() {
   // call's.
   grpc_core::ForceEnableExperiment("use_call_event_engine_in_completion_queue",
                                    true);
-  // A fork() is python/uvgrpc/_fork.py's; core's part is for its own poller,
-  // and counts every entry into core.
+  // A fork() is python/uvgrpc/_runtime/fork.py's; core's part is for its own
+  // poller, and counts every entry into core.
   grpc_core::Fork::Enable(false);
   grpc_timer_manager_set_start_threaded(false);
   // GRPC_TRACE shows what core's own filters do.

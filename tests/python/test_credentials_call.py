@@ -86,7 +86,7 @@ def test_one_object_is_made_once_for_a_loop_and_not_kept() -> None:
             tls.serving_tls(tls.server_tls(), service(Method=_tokens)) as running,
             aio.secure_channel(running.target, tls.channel_tls()) as channel,
         ):
-            from uvgrpc._loop import core_loop
+            from uvgrpc._runtime.loop import core_loop
 
             made = core_loop(asyncio.get_running_loop()).call_credentials
             method = channel.unary_unary(METHOD)

@@ -21,9 +21,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from uvgrpc import _core, _loop
+from uvgrpc import _core
 from uvgrpc._grpcio import introspection, observability
-from uvgrpc._warn import warn
+from uvgrpc._runtime import loop
+from uvgrpc._runtime.warn import warn
 from uvgrpc.aio._blocking import BlockingServicerContext
 from uvgrpc.aio._channel import Channel
 from uvgrpc.aio._intercepted_call import InterceptedCall
@@ -72,8 +73,8 @@ def _belongs_to_stock() -> bool:
     What is made before a loop runs, and where none is waiting to be run, is uvgrpc's for
     the time being: it chooses when it is first used.
     """
-    event_loop = _loop.current_loop()
-    if event_loop is None or _loop.is_supported(event_loop):
+    event_loop = loop.current_loop()
+    if event_loop is None or loop.is_supported(event_loop):
         return False
     if _State.strict and not event_loop.is_running():
         return False  # that may not be the loop which runs in the end
@@ -87,7 +88,7 @@ def _refuse_or_warn(event_loop: asyncio.AbstractEventLoop) -> None:
     Raises:
       UnsupportedLoopError: install() was strict.
     """
-    error = _loop.unsupported(event_loop)
+    error = loop.unsupported(event_loop)
     if _State.strict:
         raise error
     if not _State.warned:
@@ -159,7 +160,7 @@ def _lifecycle(stock: Any) -> Any:
     @functools.wraps(stock)
     def function() -> None:
         event_loop = asyncio._get_running_loop()
-        if event_loop is not None and not _loop.is_supported(event_loop):
+        if event_loop is not None and not loop.is_supported(event_loop):
             stock()
 
     return function
@@ -185,8 +186,8 @@ def install(*, strict: bool = False) -> None:
         except RuntimeError:
             pass
         else:
-            if not _loop.is_supported(event_loop):
-                raise _loop.unsupported(event_loop)
+            if not loop.is_supported(event_loop):
+                raise loop.unsupported(event_loop)
     with _lock:
         _State.strict = strict
         if _State.installed:
@@ -221,7 +222,7 @@ def _made_too_early() -> list[str]:
     kinds = (_State.channel_type, _State.server_type)
     found = [one for one in gc.get_referrers(*kinds) if type(one) in kinds]
     counts = [
-        sum(type(one) is kind and _loop.is_supported(one.__dict__.get("_loop")) for one in found)
+        sum(type(one) is kind and loop.is_supported(one.__dict__.get("_loop")) for one in found)
         for kind in kinds
     ]
     names = ("channel", "server")

@@ -8,7 +8,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from uvgrpc._record import Record
+from uvgrpc._runtime.record import Record
 
 
 class Insecure(Record):

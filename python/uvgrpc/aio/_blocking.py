@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import grpc
 
 from uvgrpc import _core
-from uvgrpc._loop import end_with_loop
+from uvgrpc._runtime.loop import end_with_loop
 from uvgrpc.aio._context import ServicerContext
 
 

@@ -14,9 +14,9 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
-from uvgrpc._fork import leave_in_child
 from uvgrpc._grpcio.recorder import unwrapped
-from uvgrpc._loop import (
+from uvgrpc._runtime.fork import leave_in_child
+from uvgrpc._runtime.loop import (
     core_loop,
     current_loop,
     is_supported,

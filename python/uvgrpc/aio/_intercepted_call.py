@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import grpc
 import grpc.aio
 
-from uvgrpc._loop import runs_elsewhere, wrong_thread
+from uvgrpc._runtime.loop import runs_elsewhere, wrong_thread
 from uvgrpc.aio._call import STYLES_MIXED
 from uvgrpc.aio._interceptor import (
     STREAM_STREAM,

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from uvgrpc._record import Record
+from uvgrpc._runtime.record import Record
 from uvgrpc.aio._local_call import (
     LocalCall,
     StreamStreamAnswer,

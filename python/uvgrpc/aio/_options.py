@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from uvgrpc._core import SslSessionCache
-from uvgrpc._warn import warn
+from uvgrpc._runtime.warn import warn
 from uvgrpc.aio._credentials import session_cache
 
 Options = tuple[tuple[str, Any], ...]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from uvgrpc import _core
-from uvgrpc._threads import run_on_thread
+from uvgrpc._runtime.threads import run_on_thread
 
 _log = logging.getLogger("uvgrpc")
 

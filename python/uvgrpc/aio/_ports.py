@@ -16,7 +16,7 @@ import re
 import socket
 from typing import Any
 
-from uvgrpc._record import Record
+from uvgrpc._runtime.record import Record
 
 # What else there is, "unix:path" for one, has no number.
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\[\]]*):(\d+)")

@@ -16,8 +16,15 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
-from uvgrpc._fork import leave_in_child
-from uvgrpc._loop import core_loop, current_loop, is_supported, runs_elsewhere, unsupported, wrong_thread
+from uvgrpc._runtime.fork import leave_in_child
+from uvgrpc._runtime.loop import (
+    core_loop,
+    current_loop,
+    is_supported,
+    runs_elsewhere,
+    unsupported,
+    wrong_thread,
+)
 from uvgrpc.aio._blocking import run_blocking
 from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._credentials import check_server_credentials

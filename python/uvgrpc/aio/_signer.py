@@ -13,7 +13,7 @@ from typing import Any
 
 from uvgrpc import _core
 from uvgrpc._grpcio import recorder
-from uvgrpc._threads import run_on_thread
+from uvgrpc._runtime.threads import run_on_thread
 
 _log = logging.getLogger("uvgrpc")
 

@@ -15,7 +15,7 @@ import uvloop
 import uvloop.loop
 
 from uvgrpc import _core
-from uvgrpc._fork import can_be_left_in_child
+from uvgrpc._runtime.fork import can_be_left_in_child
 
 # The _core.Loop of an event loop is an attribute of it, so that it lives and dies
 # with the loop and a look-up costs nothing.
