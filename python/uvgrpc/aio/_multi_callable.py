@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import grpc
 import grpc.aio
@@ -24,9 +25,6 @@ from uvgrpc.aio._intercepted_call import (
 from uvgrpc.aio._interceptor import own_metadata
 from uvgrpc.aio._options import compression_entry
 
-if TYPE_CHECKING:
-    from uvgrpc.aio._channel import Channel
-
 Serializer = Callable[[Any], bytes]
 Deserializer = Callable[[bytes], Any]
 Metadata = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
@@ -34,6 +32,21 @@ Requests = AsyncIterable[Any] | Iterable[Any]
 
 # What a multi-callable takes besides the request, in the order that _start() takes it.
 _CALL_PARAMETERS = ("timeout", "metadata", "credentials", "wait_for_ready", "compression")
+
+
+class CallsChannel(Protocol):
+    """What a multi-callable wants of the channel that its calls go to."""
+
+    # grpc.aio's own channel, when _bound() gives None.
+    _stock: Any
+    # Intercepted calls are to be put here; core does not know of them before their RPC starts.
+    _intercepted_calls: weakref.WeakSet[InterceptedCall]
+
+    def _bound(self) -> _core.Channel | None:
+        """Core's channel on the running loop; None if grpc.aio's own stands in, in _stock."""
+
+    def _call_credentials(self, credentials: grpc.CallCredentials) -> _core.CallCredentials:
+        """Credentials for one call on the channel, which is bound."""
 
 
 class MultiCallable:
@@ -59,7 +72,7 @@ class MultiCallable:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: CallsChannel,
         method: str | bytes,
         request_serializer: Serializer | None,
         response_deserializer: Deserializer | None,
