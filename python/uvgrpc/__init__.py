@@ -12,9 +12,9 @@
 ``from uvgrpc import aio`` gives the same API without changing grpc.aio.
 """
 
-from uvgrpc._grpcio import recorder
-from uvgrpc._grpcio.install import install, is_active, is_installed, uninstall
 from uvgrpc._runtime.loop import LoopStats, UnsupportedLoopError, loop_stats
+from uvgrpc._under_grpc import recorder
+from uvgrpc._under_grpc.install import install, is_active, is_installed, uninstall
 from uvgrpc._version import __version__
 
 recorder.start()

@@ -14,7 +14,6 @@ import grpc
 import grpc.aio
 
 from uvgrpc import _core
-from uvgrpc._grpcio.recorder import unwrapped
 from uvgrpc._runtime.fork import leave_in_child
 from uvgrpc._runtime.loop import (
     core_loop,
@@ -25,6 +24,7 @@ from uvgrpc._runtime.loop import (
     unsupported,
     wrong_thread,
 )
+from uvgrpc._under_grpc.recorder import unwrapped
 from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._intercepted_call import InterceptedCall
 from uvgrpc.aio._interceptor import by_arity

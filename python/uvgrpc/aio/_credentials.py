@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from uvgrpc import _core
-from uvgrpc._grpcio import recipes, recorder
+from uvgrpc._under_grpc import recipes, recorder
 from uvgrpc.aio._plugins import PluginCaller
 from uvgrpc.aio._signer import SignerCaller
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from uvgrpc import _core
-from uvgrpc._grpcio import recorder
 from uvgrpc._runtime.threads import run_on_thread
+from uvgrpc._under_grpc import recorder
 
 _log = logging.getLogger("uvgrpc")
 

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from typing import Any
 
 from uvgrpc import _core
-from uvgrpc._grpcio import introspection, observability
 from uvgrpc._runtime import loop
 from uvgrpc._runtime.warn import warn
+from uvgrpc._under_grpc import introspection, observability
 from uvgrpc.aio._blocking import BlockingServicerContext
 from uvgrpc.aio._channel import Channel
 from uvgrpc.aio._intercepted_call import InterceptedCall

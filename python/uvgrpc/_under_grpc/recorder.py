@@ -22,7 +22,7 @@ from typing import Any
 
 import grpc
 
-from uvgrpc._grpcio.recipes import (
+from uvgrpc._under_grpc.recipes import (
     AccessToken,
     AltsChannel,
     AltsServer,
