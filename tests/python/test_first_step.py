@@ -38,14 +38,16 @@ def test_a_handler_begins_without_a_turn(debug: bool) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, _NotingLoop)
         loop.set_debug(debug)
-        async with serving(service(Echo=unary(echo))) as running:
-            async with aio.insecure_channel(running.target) as channel:
-                call = channel.unary_unary(_ECHO)
-                await call(b"")
-                loop.seen.clear()
-                for _ in range(10):
-                    assert await call(b"x") == b"x"
-                return loop.seen.copy()
+        async with (
+            serving(service(Echo=unary(echo))) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            call = channel.unary_unary(_ECHO)
+            await call(b"")
+            loop.seen.clear()
+            for _ in range(10):
+                assert await call(b"x") == b"x"
+            return loop.seen.copy()
 
     with asyncio.Runner(loop_factory=_NotingLoop) as runner:
         seen = runner.run(main())
@@ -61,7 +63,9 @@ def test_a_handler_has_a_task_and_a_context_of_its_own() -> None:
         assert variable.get() == 7  # start()'s
         variable.set(int(request))
         me = asyncio.current_task()
-        assert me is not None and me in asyncio.all_tasks() and me not in tasks
+        assert me is not None
+        assert me in asyncio.all_tasks()
+        assert me not in tasks
         tasks.add(me)
         assert me.get_name() == "/test.Service/Own"
         if int(request) % 2:
@@ -72,11 +76,13 @@ def test_a_handler_has_a_task_and_a_context_of_its_own() -> None:
 
     async def main() -> None:
         variable.set(7)
-        async with serving(service(Own=unary(handler))) as running:
-            async with aio.insecure_channel(running.target) as channel:
-                call = channel.unary_unary("/test.Service/Own")
-                numbers = [str(number).encode() for number in range(40)]
-                assert await asyncio.gather(*map(call, numbers)) == numbers
+        async with (
+            serving(service(Own=unary(handler))) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            call = channel.unary_unary("/test.Service/Own")
+            numbers = [str(number).encode() for number in range(40)]
+            assert await asyncio.gather(*map(call, numbers)) == numbers
         assert variable.get() == 7
 
     run(main())
@@ -101,21 +107,23 @@ def test_what_the_garbage_collector_gives_the_loop_meanwhile_goes_there() -> Non
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        async with serving(service(Echo=unary(echo))) as running:
-            async with aio.insecure_channel(running.target) as channel:
-                call = channel.unary_unary(_ECHO)
-                await call(b"")
-                gc.collect()
-                threshold = gc.get_threshold()
-                # With every allocation: somewhere in the making of the task, too.
-                gc.set_threshold(1)
-                try:
-                    for _ in range(200):
-                        Litter(loop)
-                        assert await call(b"x") == b"x"
-                finally:
-                    gc.set_threshold(*threshold)
-                await asyncio.sleep(0.01)
+        async with (
+            serving(service(Echo=unary(echo))) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            call = channel.unary_unary(_ECHO)
+            await call(b"")
+            gc.collect()
+            threshold = gc.get_threshold()
+            # With every allocation: somewhere in the making of the task, too.
+            gc.set_threshold(1)
+            try:
+                for _ in range(200):
+                    Litter(loop)
+                    assert await call(b"x") == b"x"
+            finally:
+                gc.set_threshold(*threshold)
+            await asyncio.sleep(0.01)
 
     run(main())
     assert order.count("made") == order.count("plain") == order.count("task")
@@ -164,9 +172,11 @@ def test_a_call_soon_of_the_programs_own_gets_what_it_always_got() -> None:
             return original(callback, *arguments, context=context)
 
         loop.call_soon = call_soon  # type: ignore[method-assign]
-        async with serving(service(Echo=unary(echo))) as running:
-            async with aio.insecure_channel(running.target) as channel:
-                assert await channel.unary_unary(_ECHO)(b"x") == b"x"
+        async with (
+            serving(service(Echo=unary(echo))) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            assert await channel.unary_unary(_ECHO)(b"x") == b"x"
         assert vars(loop)["call_soon"] is call_soon
 
     run(main())
@@ -175,11 +185,13 @@ def test_a_call_soon_of_the_programs_own_gets_what_it_always_got() -> None:
 
 def test_nothing_is_left_on_the_loop() -> None:
     async def main() -> None:
-        async with serving(service(Echo=unary(echo))) as running:
-            async with aio.insecure_channel(running.target) as channel:
-                assert await channel.unary_unary(_ECHO)(b"x") == b"x"
-                with pytest.raises(grpc.aio.AioRpcError):
-                    await channel.unary_unary("/test.Service/None")(b"x")
+        async with (
+            serving(service(Echo=unary(echo))) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            assert await channel.unary_unary(_ECHO)(b"x") == b"x"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await channel.unary_unary("/test.Service/None")(b"x")
         assert "call_soon" not in vars(asyncio.get_running_loop())
 
     run(main())
