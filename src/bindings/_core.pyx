@@ -16,7 +16,7 @@ from threading import get_ident
 from weakref import WeakKeyDictionary, ref
 
 cimport cython
-from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent, PyContext_New
+from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent, PyContext_New, PyContextVar_Set
 from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetString
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF

@@ -8,7 +8,8 @@ cdef class ClientCall:
 
     Starts with the other work of its loop turn. Subclasses give it grpc.aio's
     interface; `_error()` makes the exception for a bad status, `_usage_error` and
-    `_end_of_stream` are grpc.aio's objects of these names.
+    `_end_of_stream` are grpc.aio's objects of these names, `_eof` what _receive() raises
+    at the end of a stream.
     """
 
     cdef CClientCall* _call

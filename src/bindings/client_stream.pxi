@@ -18,9 +18,16 @@ cdef class ClientStream(ClientCall):
         self._channel._loop._enter()
         if not self._at_end and self._call.incoming().has_message():
             return _ready(self._take_message())
-        return self._wait_for_response()
+        return self._wait_for_response(False)
 
-    async def _wait_for_response(self):
+    def _receive(self):
+        """As _next_response(), but at the end of the stream it raises what `_eof` is."""
+        self._channel._loop._enter()
+        if not self._at_end and self._call.incoming().has_message():
+            return _ready(self._take_message())
+        return self._wait_for_response(True)
+
+    async def _wait_for_response(self, bint raises):
         if self._call != NULL:
             self._call.outgoing().NoteActivity()
         while not self._at_end:
@@ -43,6 +50,8 @@ cdef class ClientStream(ClientCall):
                 self.cancel()
                 raise
         self._check_status()
+        if raises:
+            raise self._eof
         return self._end_of_stream
 
     cdef _take_message(self):
@@ -73,7 +82,7 @@ cdef class ClientStream(ClientCall):
         if self._done:
             return False
         if self._half_closed:
-            raise InvalidStateError('RPC is half closed after calling "done_writing".')
+            raise InvalidStateError(self._half_closed_text)
         self._call.outgoing().Push(CSliceFromBytes(self._channel._loop._context.get(), data), 0)
         return True
 
@@ -84,7 +93,7 @@ cdef class ClientStream(ClientCall):
         if self._done:
             raise InvalidStateError("RPC already finished.")
         if self._half_closed:
-            raise InvalidStateError('RPC is half closed after calling "done_writing".')
+            raise InvalidStateError(self._half_closed_text)
         if not self._enqueue(request):
             self._check_status()
             raise InvalidStateError("RPC already finished.")
@@ -162,7 +171,7 @@ cdef class ResponseIterator:
         if call is None or call._iterated:
             raise StopAsyncIteration
         try:
-            response = await call._wait_for_response()
+            response = await call._wait_for_response(False)
         except BaseException:
             call._iterated = True
             raise

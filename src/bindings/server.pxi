@@ -8,10 +8,15 @@ cdef enum _Kind:
     _COROUTINE
     _ASYNC_GENERATOR
     _BLOCKING
+    _MESSAGES  # takes only the context, which it receives from and sends to
 
 
 cdef class Method:
-    """A handler as the server calls it."""
+    """A handler as the server calls it.
+
+    `handler` is an RpcMethodHandler of grpc's. It may have another attribute, `messages`:
+    a coroutine function to call with nothing but the context.
+    """
 
     cdef readonly object handler
     cdef readonly object behavior
@@ -32,6 +37,13 @@ cdef class Method:
         else:
             behavior = handler.unary_stream if self.response_streaming else handler.unary_unary
         self.behavior = behavior
+        self._request_deserializer = handler.request_deserializer
+        self._response_serializer = handler.response_serializer
+        messages = getattr(handler, "messages", None)
+        if messages is not None:
+            self.behavior = messages
+            self._kind = _MESSAGES
+            return
         # An object may have an async __call__.
         functions = (behavior, getattr(type(behavior), "__call__", None))
         if any(map(iscoroutinefunction, functions)):
@@ -40,8 +52,6 @@ cdef class Method:
             self._kind = _ASYNC_GENERATOR
         else:
             self._kind = _BLOCKING
-        self._request_deserializer = handler.request_deserializer
-        self._response_serializer = handler.response_serializer
 
 
 # create_task() of uvloop makes the same, but gives it a name of its own first.
@@ -76,6 +86,7 @@ cdef class Server:
     cdef Loop _loop
     cdef object _event_loop
     cdef object _context_type
+    cdef object _current_rpc
     cdef object _find_handler
     cdef object _intercept
     cdef object _run_blocking
@@ -101,6 +112,7 @@ cdef class Server:
         self._event_loop = event_loop
         self._plain_tasks = _has_plain_tasks(event_loop)
         self._context_type = context_type
+        self._current_rpc = context_type._current_rpc
         self._find_handler = find_handler
         self._intercept = intercept
         self._run_blocking = run_blocking

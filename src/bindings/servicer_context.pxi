@@ -9,8 +9,9 @@ cdef class ServicerContext:
     Subclasses give it grpc.aio's interface; `_status_number_of(code)` turns what a
     handler passes as a status code into a number, `_compression_entry(compression)`
     a compression into metadata; `_abort_error` and `_usage_error` are the classes to
-    raise, `_end_of_stream` is what read() gives at the end, `_metadatum` makes an entry
-    of invocation_metadata().
+    raise, `_end_of_stream` is what read() gives at the end, `_eof` what receive() raises
+    there, `_metadatum` makes an entry of invocation_metadata(). `_current_rpc`, if it is
+    not None, is a context variable that holds the ServicerContext of the RPC that is served.
     """
 
     cdef CServerCall* _call
@@ -25,11 +26,18 @@ cdef class ServicerContext:
     cdef tuple _trailing
     cdef object _abort_exception
     cdef object _compression  # an entry of the initial metadata, or None
+    # The response of a method that has one, once send() was given it.
+    cdef object _response
+    # Weak references to calls that end with this RPC if it is cancelled.
+    cdef list _dependents
     cdef bint _metadata_sent
     cdef bint _no_compression
     cdef bint _handler_over
     cdef bint _is_counted
+    cdef bint _request_streaming
     cdef bint _response_streaming
+    cdef bint _request_taken
+    cdef bint _has_response
     cdef list _callbacks
     cdef object _closed_hook
     cdef object __weakref__
@@ -136,6 +144,49 @@ cdef class ServicerContext:
         if self._call.outgoing().MustWait():
             await self._wait_until_sent()
 
+    def receive(self):
+        """An awaitable of the next request; raises what `_eof` is after the last one."""
+        self._check_running()
+        if self._call.incoming().has_message():
+            return _ready(self._take_message())
+        if self._request_taken and not self._request_streaming:
+            raise self._eof
+        return self._wait_to_receive()
+
+    async def _wait_to_receive(self):
+        request = await self._wait_for_request()
+        if request is self._end_of_stream:
+            raise self._eof
+        return request
+
+    def send(self, message):
+        """Sends a response; what it returns is to be awaited before the next one.
+
+        The single response of a method that has one goes out with the status.
+        """
+        self._check_running()
+        if not self._response_streaming:
+            if self._has_response:
+                raise self._usage_error(f"{self._method_name} has a single response, which was sent already")
+            self._has_response = True
+            self._response = message
+            return _ready(None)
+        self._push(message)
+        if self._call.outgoing().MustWait():
+            return self._wait_until_sent()
+        return _ready(None)
+
+    def _end_with(self, call):
+        """Has `call`, which is held weakly, cancelled when the client cancels this RPC, or its time is up."""
+        if self._call.is_closed():
+            if self._call.is_cancelled():
+                call.cancel()
+            return
+        if self._dependents is None:
+            self._dependents = []
+            self._call.set_wants_close()
+        self._dependents.append(ref(call))
+
     async def abort(self, code, str details="", tuple trailing_metadata=()):
         if self._abort_exception is not None:
             raise self._usage_error("Abort already called!")
@@ -196,6 +247,7 @@ cdef class ServicerContext:
 
     cdef _take_message(self):
         data = _take_bytes(self._call.incoming())
+        self._request_taken = True
         return data if self._request_deserializer is None else self._request_deserializer(data)
 
     cdef _push(self, message):
@@ -237,6 +289,12 @@ cdef class ServicerContext:
         task = self._task
         if self._closed_hook is not None:
             self._closed_hook()
+        dependents, self._dependents = self._dependents, None
+        if dependents is not None and self._call.is_cancelled():
+            for dependent in dependents:
+                call = dependent()
+                if call is not None:
+                    call.cancel()
         self._run_callbacks_when_over()
         # What a task factory returns need not be a task.
         if self._call.is_cancelled() and hasattr(task, "cancel"):
@@ -288,6 +346,8 @@ cdef class ServicerContext:
         if self._call.is_cancelled() and isinstance(error, self._usage_error):
             # It was told that the client has gone.
             return
+        if self._answer_as_asked(error):
+            return
         try:
             if not self._is_done():
                 self._answer_with(error)
@@ -295,6 +355,17 @@ cdef class ServicerContext:
             _log.exception(
                 "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, self._method_name
             )
+
+    cdef bint _answer_as_asked(self, error):
+        """Answers with the status that an RpcError of uvgrpc's was made for. False for other errors."""
+        status = getattr(error, "_status_to_send", None)
+        if status is None:
+            return False
+        if not self._is_done():
+            number, details, trailing_metadata = status
+            self._trailing = (*self._trailing, *trailing_metadata)
+            self._send_reply(number, details)
+        return True
 
     cdef _answer_with(self, error):
         number = _UNKNOWN if self._status is None else self._status_number_of(self._status)

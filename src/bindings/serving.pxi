@@ -25,6 +25,8 @@ cdef class RequestIterator:
 
     async def _wait(self):
         self._context._check_running()
+        if self._context._request_taken and not self._context._request_streaming:
+            raise StopAsyncIteration
         try:
             request = await self._context._wait_for_request()
         except StopAsyncIteration as error:
@@ -203,6 +205,15 @@ async def _look_up(ServicerContext context, Method method, bint is_full):
     return None
 
 
+cdef str _wrong_response(Method method, bint was_sent):
+    """What is wrong with the result of a handler that takes only the context."""
+    if method.response_streaming:
+        return f"the handler of {method.name} returned a message: its responses are a stream, send() them"
+    if was_sent:
+        return f"the handler of {method.name} returned a second response"
+    return f"the handler of {method.name} neither returned its response nor sent one"
+
+
 async def _serve(ServicerContext context, Method method, bint needs_look_up, bint is_full):
     """Runs the handler of an RPC and answers it. A _Serving runs this."""
     cdef CServerCall* call = context._call
@@ -211,9 +222,12 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
             method = await _look_up(context, method, is_full)
             if method is None:
                 return
+        context._request_streaming = method.request_streaming
         context._response_streaming = method.response_streaming
         context._request_deserializer = method._request_deserializer
         context._response_serializer = method._response_serializer
+        if context._server._current_rpc is not None:
+            PyContextVar_Set(context._server._current_rpc, context)
         if method.request_streaming:
             request = None if method._kind == _BLOCKING else RequestIterator(context)
         else:
@@ -222,7 +236,8 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
                     context._send_reply(_INTERNAL, "The client sent no request message.")
                     return
                 await _wait_for_message(call.incoming(), context._server._loop, context._event_loop)
-            request = context._take_message()
+            if method._kind != _MESSAGES:
+                request = context._take_message()
         if method._kind == _ASYNC_GENERATOR and not method.response_streaming:
             raise TypeError(
                 f"the handler of {method.name} is an async generator, but the method has a single response: "
@@ -230,6 +245,12 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
             )
         if method._kind == _COROUTINE:
             response = await method.behavior(request, context)
+        elif method._kind == _MESSAGES:
+            response = await method.behavior(context)
+            if context._has_response and response is None:
+                response = context._response
+            elif context._has_response or ((response is None) != method.response_streaming and context._status is None):
+                raise TypeError(_wrong_response(method, context._has_response))
         elif method._kind == _BLOCKING:
             response = await context._server._run_blocking(method, request, context)
         else:

@@ -9,7 +9,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvloop
 import uvloop.loop
@@ -21,6 +21,7 @@ from uvgrpc._runtime.fork import can_be_left_in_child
 # with the loop and a look-up costs nothing.
 _ATTRIBUTE = "_uvgrpc_loop"
 _AT_CLOSE = "_uvgrpc_at_close"
+_SERVERS = "_uvgrpc_servers"
 
 
 class EndsWithLoop(Protocol):
@@ -138,6 +139,7 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     attributes = vars(event_loop)
     attributes[_ATTRIBUTE] = created
     attributes[_AT_CLOSE] = weakref.WeakSet()
+    attributes[_SERVERS] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
     attributes["run_forever"] = _runner(event_loop, created)
     can_be_left_in_child(event_loop)
@@ -147,6 +149,16 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
 def end_with_loop(event_loop: asyncio.AbstractEventLoop, target: EndsWithLoop) -> None:
     """Has `target` told when `event_loop`, which has a core loop, is closed. Held weakly."""
     vars(event_loop)[_AT_CLOSE].add(target)
+
+
+def note_server(event_loop: asyncio.AbstractEventLoop, server: Any) -> None:
+    """Has a server be among those of its loop, which has a core loop. Held weakly."""
+    vars(event_loop)[_SERVERS].add(server)
+
+
+def servers_of(event_loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """The servers of a loop, of every kind; also those that have stopped."""
+    return list(vars(event_loop).get(_SERVERS, ()))
 
 
 def _runner(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:

@@ -20,6 +20,7 @@ from uvgrpc.aio._status import status_code
 
 _log = logging.getLogger("uvgrpc")
 
+HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
 STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 
@@ -130,6 +131,7 @@ class _StreamRequest(Call, _core.ClientStream):
     """A call whose requests come from an iterator, or are written one by one."""
 
     _sender: asyncio.Task[None] | None = None
+    _half_closed_text = HALF_CLOSED
 
     def __del__(self) -> None:
         sender = self._sender

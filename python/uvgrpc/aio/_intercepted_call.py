@@ -20,7 +20,7 @@ import grpc
 import grpc.aio
 
 from uvgrpc._runtime.loop import runs_elsewhere, wrong_thread
-from uvgrpc.aio._call import STYLES_MIXED
+from uvgrpc.aio._call import HALF_CLOSED, STYLES_MIXED
 from uvgrpc.aio._interceptor import (
     STREAM_STREAM,
     STREAM_UNARY,
@@ -34,7 +34,6 @@ from uvgrpc.aio._local_call import DoneCallback, DoneCallbacks, LocalCall
 from uvgrpc.aio._request_pipe import RequestPipe
 
 _FINISHED = "RPC already finished."
-_HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
 
 
 class InterceptedCall(grpc.aio.Call):
@@ -322,6 +321,8 @@ class _Responses(AsyncIterator[Any]):
 class _StreamRequest(InterceptedCall):
     """Calls with a stream of requests."""
 
+    _half_closed_text = HALF_CLOSED
+
     def __init__(
         self,
         interceptors: Sequence[Any],
@@ -350,7 +351,7 @@ class _StreamRequest(InterceptedCall):
         pipe = self._writable()
         if not self.done():
             if pipe.is_closed:
-                raise asyncio.InvalidStateError(_HALF_CLOSED)
+                raise asyncio.InvalidStateError(self._half_closed_text)
             try:
                 if await pipe.put(request):
                     return

@@ -169,13 +169,13 @@ class MultiCallable:
             self._response_deserializer,
             [],
         )
-        return plain(
+        return plain._start(
             request,
-            timeout=details.timeout,
-            metadata=details.metadata,
-            credentials=details.credentials,
-            wait_for_ready=details.wait_for_ready,
-            compression=compression,
+            details.timeout,
+            details.metadata,
+            details.credentials,
+            details.wait_for_ready,
+            compression,
         )
 
 

@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import grpc.aio
@@ -21,6 +21,7 @@ from uvgrpc._runtime.loop import (
     core_loop,
     current_loop,
     is_supported,
+    note_server,
     runs_elsewhere,
     unsupported,
     wrong_thread,
@@ -66,6 +67,7 @@ class Server(grpc.aio.Server):
 
     # After install(): makes grpc.aio's own server, for a loop of another kind.
     _make_stock: Callable[..., Any] | None = None
+    _context_type: ClassVar[type[ServicerContext]] = ServicerContext
 
     # A subclass may not be ready: nothing here calls a method that it can override.
     def __init__(
@@ -249,6 +251,12 @@ class Server(grpc.aio.Server):
             there was a loop cannot be bound.
           UnsupportedLoopError: the loop is not uvloop's.
         """
+        self._start_core()
+        if self._stock is not None:
+            await self._stock.start()
+
+    def _start_core(self) -> None:
+        """Starts serving, unless grpc.aio's own server is to do so."""
         if self._is_left:
             raise grpc.aio.UsageError(_OF_THE_PARENT)
         self._check_loop()
@@ -257,7 +265,6 @@ class Server(grpc.aio.Server):
         if self._event_loop is None:
             _bind(self, asyncio.get_running_loop())
         if self._stock is not None:
-            await self._stock.start()
             return
         core = self._core
         assert core is not None
@@ -378,7 +385,7 @@ def _make_core(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
         core_loop(event_loop),
         event_loop,
         server._options,
-        ServicerContext,
+        server._context_type,
         find_handler,
         Interception(interceptors, find_handler) if interceptors else None,
         functools.partial(run_blocking, server._thread_pool),
@@ -386,6 +393,7 @@ def _make_core(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
         server._hides_exceptions,
     )
     leave_in_child(server)
+    note_server(event_loop, server)
 
 
 def _become_stock(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
