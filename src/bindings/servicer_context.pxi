@@ -84,7 +84,7 @@ cdef class ServicerContext:
         return self._status_details
 
     def set_trailing_metadata(self, metadata):
-        self._trailing = _checked_trailing_metadata(metadata)
+        self._trailing = checked_trailing_metadata(metadata)
 
     def trailing_metadata(self):
         return self._trailing
@@ -195,7 +195,7 @@ cdef class ServicerContext:
             raise ValueError("abort() needs a status code that is not OK; to end with OK, return")
         self._server._loop._enter()
         if trailing_metadata or not self._trailing:
-            self._trailing = _checked_trailing_metadata(trailing_metadata)
+            self._trailing = checked_trailing_metadata(trailing_metadata)
         if details or not self._status_details:
             self._status_details = details
         self._status = code
@@ -390,8 +390,11 @@ cdef str _text_of(error):
         return f"Unexpected <class '{type(error).__name__}'>"
 
 
-def _checked_trailing_metadata(metadata):
-    """The entries of `metadata`, any collection of pairs, as a tuple."""
+def checked_trailing_metadata(metadata):
+    """The entries of `metadata`, any collection of pairs, as a tuple.
+
+    Raises TypeError or ValueError for what cannot be sent.
+    """
     if isinstance(metadata, (str, dict)) or not hasattr(metadata, "__iter__"):
         raise TypeError(f"Invalid trailing metadata type, expected a tuple of pairs: {metadata!r}")
     entries = tuple(metadata)

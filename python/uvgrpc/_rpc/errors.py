@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
+from uvgrpc import _core
 from uvgrpc._rpc import rich_status
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class RpcError(grpc.aio.AioRpcError):
       trailing_metadata: to send with the status.
 
     Raises:
-      TypeError: the code is not a grpc.StatusCode, or a detail is not a protobuf message.
-      ValueError: the code is OK.
+      TypeError: the code is not a grpc.StatusCode, a detail is not a protobuf message, or metadata is
+        not made of pairs.
+      ValueError: the code is OK, or metadata cannot be sent.
     """
 
     # What the server is to send for it: number, text and metadata. None for an error of a call.
@@ -65,7 +67,7 @@ class RpcError(grpc.aio.AioRpcError):
         if code is grpc.StatusCode.OK:
             raise ValueError("an RpcError with the code OK: to end with OK, return")
         number: int = code.value[0]
-        pairs = tuple((key, value) for key, value in trailing_metadata)
+        pairs = _core.checked_trailing_metadata(trailing_metadata)
         if details:
             pairs = (*pairs, (rich_status.KEY, rich_status.packed(number, message, details)))
         self._set(code, message, grpc.aio.Metadata(), grpc.aio.Metadata.from_tuple(pairs), None)
