@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, ref
 
 cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_CopyCurrent, PyContext_New, PyContextVar_Set
-from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetString
+from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetObject, PyErr_SetString
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cython.operator cimport dereference

@@ -3,27 +3,6 @@
 # Part of _core.pyx: what the streams of clients and servers share.
 
 
-cdef class _Ready:
-    """An awaitable that has its result already: awaiting it does not suspend."""
-
-    cdef object _result
-
-    def __await__(self):
-        return self
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        raise StopIteration(self._result)
-
-
-cdef _Ready _ready(object result):
-    ready = <_Ready>_Ready.__new__(_Ready)
-    ready._result = result
-    return ready
-
-
 cdef object _take_bytes(CIncomingMessages* messages):
     """The next message as bytes, or None when there is none at present."""
     cdef grpc_byte_buffer* message = messages.Take()

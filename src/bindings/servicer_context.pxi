@@ -170,11 +170,11 @@ cdef class ServicerContext:
                 raise self._usage_error(f"{self._method_name} has a single response, which was sent already")
             self._has_response = True
             self._response = message
-            return _ready(None)
+            return _DONE
         self._push(message)
         if self._call.outgoing().MustWait():
             return self._wait_until_sent()
-        return _ready(None)
+        return _DONE
 
     def _end_with(self, call):
         """Has `call`, which is held weakly, cancelled when the client cancels this RPC, or its time is up."""

@@ -37,18 +37,7 @@ cdef class RequestIterator:
 
 
 cdef extern from "Python.h":
-    ctypedef enum PySendResult:
-        PYGEN_RETURN
-        PYGEN_ERROR
-        PYGEN_NEXT
-
     PySendResult PyIter_Send(object, object, PyObject**) noexcept
-
-    ctypedef struct PyAsyncMethods:
-        PySendResult (*am_send)(PyObject*, PyObject*, PyObject**) noexcept
-
-    ctypedef struct PyTypeObject:
-        PyAsyncMethods* tp_as_async
 
 
 # Without a tp_clear: the garbage collector must leave it what its end needs.

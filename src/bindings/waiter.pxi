@@ -7,6 +7,63 @@ cdef extern from "Python.h":
     int PyContext_Enter(object) except -1
     int PyContext_Exit(object) except -1
 
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+
+    ctypedef struct PyAsyncMethods:
+        PySendResult (*am_send)(PyObject*, PyObject*, PyObject**) noexcept
+
+    ctypedef struct PyTypeObject:
+        PyAsyncMethods* tp_as_async
+        PyObject* (*tp_iternext)(PyObject*) noexcept
+
+
+cdef void _set_stop_iteration(object result) noexcept:
+    """The end of an iterator with a result: what `raise StopIteration(result)` does, without a traceback.
+
+    To be followed by the return of NULL from a tp_iternext.
+    """
+    if result is None:
+        return
+    if isinstance(result, (tuple, BaseException)):
+        result = StopIteration(result)
+    PyErr_SetObject(StopIteration, result)
+
+
+cdef class _Ready:
+    """An awaitable that has its result already: awaiting it does not suspend."""
+
+    cdef object _result
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration(self._result)
+
+
+cdef PyObject* _end_ready(PyObject* ready) noexcept:
+    _set_stop_iteration((<_Ready>ready)._result)
+    return NULL
+
+
+# Every message that waits for its reader comes this way.
+(<PyTypeObject*>_Ready).tp_iternext = &_end_ready
+
+# For those who have nothing to wait for.
+cdef _Ready _DONE = _Ready()
+
+
+cdef _Ready _ready(object result):
+    ready = <_Ready>_Ready.__new__(_Ready)
+    ready._result = result
+    return ready
+
 
 @cython.final
 @cython.freelist(256)
@@ -40,10 +97,7 @@ cdef class _Waiter:
 
     def __next__(self):
         if self._done:
-            result = self.result()
-            if result is None:
-                raise StopIteration
-            raise StopIteration(result)
+            raise StopIteration(self.result())
         self._asyncio_future_blocking = True
         return self
 
@@ -124,6 +178,19 @@ cdef class _Waiter:
     def __repr__(self):
         state = "cancelled" if self._cancelled else "done" if self._done else "pending"
         return f"<uvgrpc wait {state}>"
+
+
+cdef PyObject* _next_of_waiter(PyObject* waiter) noexcept:
+    """__next__(), without a traceback for a result."""
+    if (<_Waiter>waiter)._done and not (<_Waiter>waiter)._cancelled:
+        _set_stop_iteration((<_Waiter>waiter)._result)
+        return NULL
+    return _slow_next_of_waiter(waiter)
+
+
+cdef PyObject* (*_slow_next_of_waiter)(PyObject*) noexcept
+_slow_next_of_waiter = (<PyTypeObject*>_Waiter).tp_iternext
+(<PyTypeObject*>_Waiter).tp_iternext = &_next_of_waiter
 
 
 cdef _step(Loop loop, callback, PyObject* waiter, variables):

@@ -11,7 +11,7 @@ import grpc
 
 from uvgrpc._rpc import call, deadlines
 from uvgrpc._rpc.call import Request, Response
-from uvgrpc._rpc.deadlines import Propagation
+from uvgrpc._rpc.deadlines import Propagation, ambient
 from uvgrpc.aio import _multi_callable
 from uvgrpc.aio._multi_callable import Metadata
 
@@ -20,10 +20,13 @@ class _Inheriting:
     """Calls that take over what is left of an enclosing deadline(), and of the RPC that is served."""
 
     if TYPE_CHECKING:
-        _channel: Any
         _start: Any
 
-    def _call(
+    def __init__(self, channel: Any, *rest: Any) -> None:
+        super().__init__(channel, *rest)  # type: ignore[call-arg]
+        self._propagate: Propagation = channel._propagate
+
+    def _inherit(
         self,
         request: Any,
         timeout: float | None,
@@ -34,9 +37,7 @@ class _Inheriting:
         propagate: Propagation | None,
     ) -> Any:
         if propagate is None:
-            propagate = self._channel._propagate
-        if not propagate and deadlines.ambient.get() is None:
-            return self._start(request, timeout, metadata, credentials, wait_for_ready, compression)
+            propagate = self._propagate
         deadlines.check_propagation(propagate)
         timeout, metadata, rpc = deadlines.inherit(timeout, metadata, propagate)
         started = self._start(request, timeout, metadata, credentials, wait_for_ready, compression)
@@ -85,9 +86,13 @@ class UnaryUnaryMultiCallable(
           TypeError: metadata is not made of pairs of the right types, or `propagate` is
             neither a bool nor names.
         """
-        started: call.UnaryUnaryCall[Request, Response] = self._call(
-            request, timeout, metadata, credentials, wait_for_ready, compression, propagate
-        )
+        started: call.UnaryUnaryCall[Request, Response]
+        if (self._propagate if propagate is None else propagate) or ambient.get() is not None:
+            started = self._inherit(
+                request, timeout, metadata, credentials, wait_for_ready, compression, propagate
+            )
+        else:
+            started = self._start(request, timeout, metadata, credentials, wait_for_ready, compression)
         return started
 
 
@@ -111,9 +116,13 @@ class UnaryStreamMultiCallable(
         propagate: Propagation | None = None,
     ) -> call.UnaryStreamCall[Request, Response]:
         """Starts an RPC. See UnaryUnaryMultiCallable for arguments and errors."""
-        started: call.UnaryStreamCall[Request, Response] = self._call(
-            request, timeout, metadata, credentials, wait_for_ready, compression, propagate
-        )
+        started: call.UnaryStreamCall[Request, Response]
+        if (self._propagate if propagate is None else propagate) or ambient.get() is not None:
+            started = self._inherit(
+                request, timeout, metadata, credentials, wait_for_ready, compression, propagate
+            )
+        else:
+            started = self._start(request, timeout, metadata, credentials, wait_for_ready, compression)
         return started
 
 
@@ -140,9 +149,14 @@ class StreamUnaryMultiCallable(
         Args:
           request_iterator: yields the requests; None to send() them.
         """
-        started: call.StreamUnaryCall[Request, Response] = self._call(
-            request_iterator, timeout, metadata, credentials, wait_for_ready, compression, propagate
-        )
+        requests = request_iterator
+        started: call.StreamUnaryCall[Request, Response]
+        if (self._propagate if propagate is None else propagate) or ambient.get() is not None:
+            started = self._inherit(
+                requests, timeout, metadata, credentials, wait_for_ready, compression, propagate
+            )
+        else:
+            started = self._start(requests, timeout, metadata, credentials, wait_for_ready, compression)
         return started
 
 
@@ -165,7 +179,12 @@ class StreamStreamMultiCallable(
         propagate: Propagation | None = None,
     ) -> call.StreamStreamCall[Request, Response]:
         """Starts an RPC. See StreamUnaryMultiCallable for arguments and errors."""
-        started: call.StreamStreamCall[Request, Response] = self._call(
-            request_iterator, timeout, metadata, credentials, wait_for_ready, compression, propagate
-        )
+        requests = request_iterator
+        started: call.StreamStreamCall[Request, Response]
+        if (self._propagate if propagate is None else propagate) or ambient.get() is not None:
+            started = self._inherit(
+                requests, timeout, metadata, credentials, wait_for_ready, compression, propagate
+            )
+        else:
+            started = self._start(requests, timeout, metadata, credentials, wait_for_ready, compression)
         return started
