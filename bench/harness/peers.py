@@ -45,6 +45,7 @@ class Peer:
 PEERS = (
     Peer("uvgrpc", "uvgrpc on uvloop", "uvgrpc_on_uvloop.py", "grpc_aio", subject=True),
     Peer("uvgrpc-base", "uvgrpc, base build", "uvgrpc_on_uvloop.py", "grpc_aio", base=True),
+    Peer("uvgrpc-own", "uvgrpc's own API", "uvgrpc_own_api.py", "grpc_aio", subject=True),
     Peer("aio-uvloop", "grpc.aio on uvloop", "grpc_aio_on_uvloop.py", "grpc_aio"),
     Peer("aio-asyncio", "grpc.aio on asyncio", "grpc_aio_on_asyncio.py", "grpc_aio"),
     Peer("threads", "grpc on threads", "grpc_on_threads.py", "grpc_aio"),
@@ -59,7 +60,7 @@ PEERS = (
     Peer("grpc-go", "grpc-go, one processor", "grpc_go", "", compiled="go"),
     Peer("grpc-js", "grpc-js", "grpc_js", "", compiled="npm"),
 )
-SUBJECT, BASE, BASELINE = PEERS[:3]
+SUBJECT, BASE, OWN_API, BASELINE = PEERS[:4]
 OTHER_SIDES = ("tonic", "grpc-go")  # of a real connection
 
 

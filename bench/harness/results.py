@@ -77,10 +77,10 @@ def describe_comparison(scenario: Scenario, results: dict[str, PeerResult]) -> l
 def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, float | None]:
     """Whether the project itself meets a target, and with what value."""
     if target.relative_to:
-        found = ratios(results, SUBJECT.name, target.relative_to, target.metric)
+        found = ratios(results, target.of, target.relative_to, target.metric)
         value = statistics.median(found) if found else None
-    elif SUBJECT.name in results:
-        value = median(results[SUBJECT.name], target.metric)
+    elif target.of in results:
+        value = median(results[target.of], target.metric)
     else:
         value = None
     if value is None:
@@ -92,6 +92,8 @@ def target_met(target: Target, results: dict[str, PeerResult]) -> tuple[bool, fl
 
 def describe_target(scenario: Scenario, target: Target, results: dict[str, PeerResult]) -> str:
     title = next(metric.title for metric in scenario.metrics if metric.key == target.metric)
+    if target.of != SUBJECT.name:
+        title = f"{peer_named(target.of).title}, {title}"
     bound = f"at least {target.at_least:g}" if target.at_least is not None else f"at most {target.at_most:g}"
     if target.relative_to:
         bound += f"x {peer_named(target.relative_to).title}"

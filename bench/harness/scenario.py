@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.child import ANY_CORE, Child
 from harness.errors import BenchError, NotHere
-from harness.peers import Peer, python_path
+from harness.peers import OWN_API, SUBJECT, Peer, python_path
 from harness.tools import Canned, H2Load, Load, make_certificate
 from harness.usage import Usage, usage
 
@@ -44,12 +44,16 @@ class Metric:
 
 @dataclass(frozen=True)
 class Target:
-    """A bound that the project sets itself; a relative one is of the ratio to another peer."""
+    """A bound that the project sets itself; a relative one is of the ratio to another peer.
+
+    It is for the project's grpc.aio, or another peer `of` the project's.
+    """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     relative_to: str = ""
+    of: str = SUBJECT.name
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,10 @@ class Scenario:
 ALL_PEERS = ("uvgrpc", "aio-uvloop", "aio-asyncio", "threads", "gevent", "grpclib")
 SERVER_PEERS = (*ALL_PEERS, "floor", "capi", "grpcpp", "grpcpp-cq", "tonic", "grpc-go", "grpc-js")
 CLIENT_PEERS = (*ALL_PEERS, "grpcpp-cq", "tonic", "grpc-go", "grpc-js")
+# Where uvgrpc's own API is measured beside grpc.aio's, which it must not be slower than.
+OWN_SERVER_PEERS = (*SERVER_PEERS, OWN_API.name)
+OWN_CLIENT_PEERS = (*CLIENT_PEERS, OWN_API.name)
+OWN_TARGET = Target("rate", at_least=1.0, relative_to=SUBJECT.name, of=OWN_API.name)
 AIO_PEERS = ("uvgrpc", "aio-uvloop")
 # Those whose programs have what only some scenarios want.
 FULL_SERVER_PEERS = tuple(name for name in SERVER_PEERS if name not in ("floor", "capi"))

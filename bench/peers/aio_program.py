@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import ModuleType
@@ -105,17 +105,19 @@ class OpenObjects(Protocol):
 
 
 class Aio:
-    """A peer: an aio module and, if it has any, its counters."""
+    """A peer: an aio module, if it has any its counters, and what its client does if not the usual."""
 
     def __init__(
         self,
         aio: ModuleType,
         packages: tuple[str, ...],
         counters: Callable[..., OpenObjects] | None = None,
+        workers: Mapping[str, Worker] | None = None,
     ):
         self._aio = aio
         self._packages = packages
         self._counters = counters
+        self._workers = workers or WORKERS
         self._own_handles = 0  # what the loop itself keeps open
 
     async def main(self, options: Options) -> None:
@@ -130,10 +132,10 @@ class Aio:
             emit(**result, **self._left(), versions=program.versions(*self._packages))
 
     async def _client(self, options: Options) -> dict[str, object]:
-        load = soak if options.kind == "soak" else self._load(program.find(WORKERS, options.kind))
+        load = soak if options.kind == "soak" else self._load(program.find(self._workers, options.kind))
         interceptors = [ClientInterceptor()] if options.kind == "intercepted" else None
         async with self._aio.insecure_channel(
-            options.target, options.channel_options, interceptors=interceptors
+            options.target, options=options.channel_options, interceptors=interceptors
         ) as channel:
             self._count_own_handles()
             return await load(channel, options)
@@ -279,7 +281,8 @@ async def upload_worker(channel: Any, tally: Tally) -> None:
         tally.count += REPLIES
 
 
-WORKERS: dict[str, Callable[[Any, Tally], Coroutine[Any, Any, None]]] = {
+Worker = Callable[[Any, Tally], Coroutine[Any, Any, None]]
+WORKERS: dict[str, Worker] = {
     "unary": unary_worker,
     "intercepted": unary_worker,
     "latency": latency_worker,

@@ -3,14 +3,17 @@
 """How many messages a client exchanges, one by one, in 100 long streams with a real server."""
 
 from harness.real import real_server_load
-from harness.scenario import CLIENT_PEERS, METRICS, Scenario, Target
+from harness.scenario import METRICS, OWN_CLIENT_PEERS, OWN_TARGET, Scenario, Target
 
 SCENARIO = Scenario(
     name="bidi_pingpong_client_real",
     title="Bidirectional ping-pong: client, real server",
-    peers=CLIENT_PEERS,
+    peers=OWN_CLIENT_PEERS,
     metrics=METRICS,
     measure=real_server_load("pingpong", concurrency=100),
-    targets=(Target("rate", at_least=1.0, relative_to="grpcpp-cq"),),
+    targets=(
+        OWN_TARGET,
+        Target("rate", at_least=1.0, relative_to="grpcpp-cq"),
+    ),
     real=True,
 )

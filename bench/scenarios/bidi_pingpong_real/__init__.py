@@ -3,14 +3,17 @@
 """How many messages a server answers, one by one, in 100 long streams of a real client."""
 
 from harness.real import real_client_load
-from harness.scenario import METRICS, SERVER_PEERS, Scenario, Target
+from harness.scenario import METRICS, OWN_SERVER_PEERS, OWN_TARGET, Scenario, Target
 
 SCENARIO = Scenario(
     name="bidi_pingpong_real",
     title="Bidirectional ping-pong: server, real client",
-    peers=SERVER_PEERS,
+    peers=OWN_SERVER_PEERS,
     metrics=METRICS,
     measure=real_client_load("pingpong", concurrency=100),
-    targets=(Target("rate", at_least=1.05, relative_to="grpcpp"),),
+    targets=(
+        OWN_TARGET,
+        Target("rate", at_least=1.05, relative_to="grpcpp"),
+    ),
     real=True,
 )
