@@ -26,6 +26,10 @@ from uvgrpc._version import __version__
 
 if TYPE_CHECKING:
     from uvgrpc import aio
+    from uvgrpc._protos.errors import ProtoError
+    from uvgrpc._protos.loading import proto
+    from uvgrpc._protos.namespace import Protos
+    from uvgrpc._protos.reflection import reflect
     from uvgrpc._rpc.call import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
     from uvgrpc._rpc.channel import Channel, insecure_channel, secure_channel
     from uvgrpc._rpc.context import ServicerContext
@@ -47,6 +51,10 @@ _recorder.start()
 
 # Where what is imported late comes from.
 _NAMES = {
+    "_protos.errors": ("ProtoError",),
+    "_protos.loading": ("proto",),
+    "_protos.namespace": ("Protos",),
+    "_protos.reflection": ("reflect",),
     "_rpc.call": ("StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnaryCall"),
     "_rpc.channel": ("Channel", "insecure_channel", "secure_channel"),
     "_rpc.context": ("ServicerContext",),
@@ -71,6 +79,8 @@ __all__ = (
     "Channel",
     "LoopStats",
     "Method",
+    "ProtoError",
+    "Protos",
     "RpcError",
     "Server",
     "Service",
@@ -92,6 +102,8 @@ __all__ = (
     "is_active",
     "is_installed",
     "loop_stats",
+    "proto",
+    "reflect",
     "run",
     "secure_channel",
     "server",

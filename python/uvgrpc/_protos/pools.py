@@ -1,0 +1,195 @@
+# Copyright 2026 The uvgrpc Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The descriptor pool that the files of a proto() or a reflect() go to.
+
+proto()'s go to protobuf's default pool, as those of generated modules do, so that both have the same message
+classes, wherever that pool has nothing else under their names. Otherwise, and for all that a server says,
+they go to a pool of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message import DecodeError
+
+from uvgrpc._protos.errors import ProtoError
+from uvgrpc._protos.files import in_order, same
+
+# protobuf's own, whose modules are part of the runtime: they may be of another version than protoc.
+_RUNTIME = "google/protobuf/"
+
+
+# What the runtime's words for a bad file begin with.
+_REFUSAL = "Couldn't build proto file into descriptor pool: "
+
+
+class Pool:
+    """A descriptor pool; protobuf's cannot be referred to weakly.
+
+    Attributes:
+      descriptors: protobuf's pool.
+      is_default: whether it is protobuf's default pool.
+    """
+
+    def __init__(self, descriptors: Any, is_default: bool = False) -> None:
+        self.descriptors = descriptors
+        self.is_default = is_default
+
+
+_DEFAULT = Pool(descriptor_pool.Default(), is_default=True)
+
+# Pools of their own by what is in them, so that the same files give the same classes again.
+_own: weakref.WeakValueDictionary[bytes, Pool] = weakref.WeakValueDictionary()
+
+# Two threads must not find at the same time that the default pool has no such files.
+_lock = threading.Lock()
+
+
+def pool_for(files: Mapping[str, bytes]) -> Pool:
+    """The pool with `files`, which may be the default one.
+
+    Raises:
+      ProtoError: they cannot be used.
+    """
+    with _lock:
+        for name in files:
+            _import_generated(name)
+        completed = {**files, **missing_of(files)}
+        ordered: list[str] = []
+        # Whatever is wrong with them must not be found out by the default pool.
+        scratch, left_out = filled(completed, ordered)
+        if left_out:
+            raise ProtoError("\n".join(["the files cannot be used:", *dict.fromkeys(left_out.values())]))
+        if _fit_into_default(completed):
+            try:
+                for name in ordered:
+                    if _in_default(name) is None:
+                        _DEFAULT.descriptors.AddSerializedFile(completed[name])
+            except TypeError:
+                # Numbers of extensions, names of packages: it has seen something that is in the way.
+                pass
+            else:
+                return _DEFAULT
+        return shared(completed, scratch)
+
+
+def shared(files: Mapping[str, bytes], pool: Pool) -> Pool:
+    """`pool`, which was filled with `files`, or one with the same files that is in use already."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name.encode(), files[name]):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+    return _own.setdefault(digest.digest(), pool)
+
+
+def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tuple[Pool, dict[str, str]]:
+    """A new pool with those of `files` that can be used, and why others cannot.
+
+    Args:
+      files: serialized descriptors by their names.
+      ordered: gets the names in the order in which they were added.
+    """
+    descriptors = descriptor_pool.DescriptorPool()
+    left_out: dict[str, str] = {}
+    imports: dict[str, list[str]] = {}
+    for name, serialized in files.items():
+        try:
+            imports[name] = list(FileDescriptorProto.FromString(serialized).dependency)
+        except DecodeError as error:
+            left_out[name] = f"{name}: {error}"
+
+    def add(name: str) -> str | None:
+        try:
+            descriptors.AddSerializedFile(files[name])
+            # The pure Python runtime looks at a file only when it is asked for.
+            descriptors.FindFileByName(name)
+        except Exception as error:
+            return f"{name}: {str(error).removeprefix(_REFUSAL)}"
+        if ordered is not None:
+            ordered.append(name)
+        return None
+
+    left_out.update(in_order(imports, add))
+    return Pool(descriptors), left_out
+
+
+def missing_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files that are imported but not there, as far as the default pool has them."""
+    found: dict[str, bytes] = {}
+    wanted = [*files.values()]
+    while wanted:
+        try:
+            imported = FileDescriptorProto.FromString(wanted.pop()).dependency
+        except DecodeError:
+            continue
+        for name in imported:
+            if name in files or name in found:
+                continue
+            _import_generated(name)
+            known = _in_default(name)
+            if known is not None:
+                found[name] = known
+                wanted.append(known)
+    return found
+
+
+def _import_generated(name: str) -> None:
+    """Has the default pool know a file of Google's as the module says it that is installed for it.
+
+    Whoever imports that module later would else find that we were there before, with a version of the file
+    that may be another.
+    """
+    if not name.startswith("google/") or _in_default(name) is not None:
+        return
+    module = name.removesuffix(".proto").replace("-", "_").replace("/", ".") + "_pb2"
+    try:
+        importlib.import_module(module)
+    except Exception:
+        # Not there, or not for this version of protobuf.
+        return
+
+
+def _in_default(name: str) -> bytes | None:
+    try:
+        serialized: bytes = _DEFAULT.descriptors.FindFileByName(name).serialized_pb
+    except KeyError:
+        return None
+    return serialized
+
+
+def _fit_into_default(files: Mapping[str, bytes]) -> bool:
+    """Whether the default pool says the same of `files`, or nothing."""
+    for name, serialized in files.items():
+        known = _in_default(name)
+        if known is None:
+            if any(_is_taken(symbol) for symbol in _symbols(serialized)):
+                return False
+        elif not name.startswith(_RUNTIME) and not same(known, serialized):
+            return False
+    return True
+
+
+def _symbols(serialized: bytes) -> list[str]:
+    """The full names of what a file defines at its top level."""
+    file = FileDescriptorProto.FromString(serialized)
+    prefix = f"{file.package}." if file.package else ""
+    values = [value for enum in file.enum_type for value in enum.value]
+    defined = (file.message_type, file.enum_type, file.service, file.extension, values)
+    return [prefix + each.name for kind in defined for each in kind]
+
+
+def _is_taken(symbol: str) -> bool:
+    try:
+        _DEFAULT.descriptors.FindFileContainingSymbol(symbol)
+    except KeyError:
+        return False
+    return True
