@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 
 from uvgrpc._protos.errors import ProtoError
 from uvgrpc._protos.files import in_order, same
+from uvgrpc._rpc.rich_status import add_pool
 
 # protobuf's own, whose modules are part of the runtime: they may be of another version than protoc.
 _RUNTIME = "google/protobuf/"
@@ -88,7 +89,9 @@ def shared(files: Mapping[str, bytes], pool: Pool) -> Pool:
         for part in (name.encode(), files[name]):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
-    return _own.setdefault(digest.digest(), pool)
+    kept = _own.setdefault(digest.digest(), pool)
+    add_pool(kept)
+    return kept
 
 
 def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tuple[Pool, dict[str, str]]:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
@@ -13,13 +14,20 @@ if TYPE_CHECKING:
 
 KEY = "grpc-status-details-bin"
 
+
+class HoldsPool(Protocol):
+    """What has a descriptor pool; that itself cannot be referred to weakly."""
+
+    descriptors: DescriptorPool
+
+
 # Where to look for the types of details: besides the default pool, those of proto() and reflect().
-_pools: list[DescriptorPool] = []
+_pools: weakref.WeakSet[HoldsPool] = weakref.WeakSet()
 
 
-def add_pool(pool: DescriptorPool) -> None:
-    """Has details of the types in `pool` decoded."""
-    _pools.append(pool)
+def add_pool(holder: HoldsPool) -> None:
+    """Has details of the types in a pool decoded, as long as its holder is there. Held weakly."""
+    _pools.add(holder)
 
 
 def packed(number: int, message: str, details: Sequence[Message]) -> bytes:
@@ -62,7 +70,7 @@ def _message_of(detail: Any) -> Message:
     from google.protobuf.message_factory import GetMessageClass
 
     name = detail.TypeName()
-    for pool in (descriptor_pool.Default(), *_pools):
+    for pool in (descriptor_pool.Default(), *(holder.descriptors for holder in list(_pools))):
         try:
             message: Message = GetMessageClass(pool.FindMessageTypeByName(name))()
             message.ParseFromString(detail.value)
