@@ -15,7 +15,7 @@ class Problem(Record):
     Attributes:
       file: its name, as imports write it.
       line: of the file, from 1; None when it is about the file as a whole.
-      column: from 1; None as above.
+      column: from 1, with tabs to multiples of 8; None as above.
       message: protoc's words.
       text: the line of the file; empty when it is not known.
     """
@@ -32,9 +32,8 @@ class Problem(Record):
         place = f"{self.file}:{self.line}:{self.column}: {self.message}"
         if not self.text or self.column is None:
             return place
-        # A tab before the caret stays one, or the caret would stand elsewhere.
-        before = "".join("\t" if sign == "\t" else " " for sign in self.text[: self.column - 1])
-        return f"{place}\n    {self.text}\n    {before}^"
+        # protoc's columns count a tab as what leads to the next multiple of 8.
+        return f"{place}\n    {self.text.expandtabs(8)}\n    {' ' * (self.column - 1)}^"
 
 
 class ProtoError(Exception):

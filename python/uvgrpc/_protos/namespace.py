@@ -58,7 +58,7 @@ class Protos:
         self.__pool = pool
         self.__descriptor_pool__ = pool.descriptors
         self.__problems = dict(problems or {})
-        self.__index = _Index(pool.descriptors, asked)
+        self.__index = _Index(pool, asked)
         self.__services: dict[str, ProtoService] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -108,7 +108,7 @@ class Protos:
 
     def __made(self, found: Any) -> Any:
         if isinstance(found, Descriptor):
-            return GetMessageClass(found)
+            return _class_of(found)
         if isinstance(found, ServiceDescriptor):
             return self.__service(found)
         if isinstance(found, MethodDescriptor):
@@ -143,8 +143,8 @@ class Protos:
 class _Index:
     """The names in files."""
 
-    def __init__(self, pool: Any, asked: Iterable[str]) -> None:
-        self._first = _with_public([pool.FindFileByName(name) for name in dict.fromkeys(asked)])
+    def __init__(self, pool: Pool, asked: Iterable[str]) -> None:
+        self._first = _with_public([pool.file(name) for name in dict.fromkeys(asked)])
         everything = _with_imports(self._first)
         self.files = {file.name for file in everything}
         self._others = [file for file in everything if file not in self._first]
@@ -242,6 +242,15 @@ def _full_name(found: Any) -> str:
         return f"{found.type.full_name}"
     name: str = found.full_name
     return name
+
+
+def _class_of(descriptor: Descriptor) -> Any:
+    """The class of a message, with those of nested ones, which the pure Python runtime leaves out."""
+    message = GetMessageClass(descriptor)
+    for name, nested in descriptor.nested_types_by_name.items():
+        if not hasattr(message, name):
+            setattr(message, name, _class_of(nested))
+    return message
 
 
 def _service_of(descriptor: ServiceDescriptor) -> ProtoService:

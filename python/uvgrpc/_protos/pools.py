@@ -26,6 +26,8 @@ from uvgrpc._rpc.rich_status import add_pool
 
 # protobuf's own, whose modules are part of the runtime: they may be of another version than protoc.
 _RUNTIME = "google/protobuf/"
+# With those that packages of Google's install modules of.
+_GOOGLE = "google/"
 
 
 # What the runtime's words for a bad file begin with.
@@ -37,15 +39,33 @@ class Pool:
 
     Attributes:
       descriptors: protobuf's pool.
-      is_default: whether it is protobuf's default pool.
     """
 
-    def __init__(self, descriptors: Any, is_default: bool = False) -> None:
+    def __init__(self, descriptors: Any) -> None:
         self.descriptors = descriptors
-        self.is_default = is_default
+        self._files: dict[str, Any] = {}
+
+    def add(self, name: str, serialized: bytes) -> None:
+        """Adds a file, after those that it imports.
+
+        Raises:
+          TypeError: the runtime does not take it. The pure Python one has other errors, too.
+        """
+        self._files[name] = self.descriptors.AddSerializedFile(serialized) or self.descriptors.FindFileByName(
+            name
+        )
+
+    def file(self, name: str) -> Any:
+        """The descriptor of a file.
+
+        Raises:
+          KeyError: there is none.
+        """
+        # The runtime does not find those whose names are not ASCII.
+        return self._files.get(name) or self.descriptors.FindFileByName(name)
 
 
-_DEFAULT = Pool(descriptor_pool.Default(), is_default=True)
+_DEFAULT = Pool(descriptor_pool.Default())
 
 # Pools of their own by what is in them, so that the same files give the same classes again.
 _own: weakref.WeakValueDictionary[bytes, Pool] = weakref.WeakValueDictionary()
@@ -73,9 +93,10 @@ def pool_for(files: Mapping[str, bytes]) -> Pool:
             try:
                 for name in ordered:
                     if _in_default(name) is None:
-                        _DEFAULT.descriptors.AddSerializedFile(completed[name])
-            except TypeError:
+                        _DEFAULT.add(name, completed[name])
+            except Exception:
                 # Numbers of extensions, names of packages: it has seen something that is in the way.
+                # The runtimes do not agree on the error's type.
                 pass
             else:
                 return _DEFAULT
@@ -101,7 +122,7 @@ def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tupl
       files: serialized descriptors by their names.
       ordered: gets the names in the order in which they were added.
     """
-    descriptors = descriptor_pool.DescriptorPool()
+    pool = Pool(descriptor_pool.DescriptorPool())
     left_out: dict[str, str] = {}
     imports: dict[str, list[str]] = {}
     for name, serialized in files.items():
@@ -112,9 +133,7 @@ def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tupl
 
     def add(name: str) -> str | None:
         try:
-            descriptors.AddSerializedFile(files[name])
-            # The pure Python runtime looks at a file only when it is asked for.
-            descriptors.FindFileByName(name)
+            pool.add(name, files[name])
         except Exception as error:
             return f"{name}: {str(error).removeprefix(_REFUSAL)}"
         if ordered is not None:
@@ -122,11 +141,11 @@ def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tupl
         return None
 
     left_out.update(in_order(imports, add))
-    return Pool(descriptors), left_out
+    return pool, left_out
 
 
 def missing_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Files that are imported but not there, as far as the default pool has them."""
+    """Google's files that are imported but not there, as far as they are installed."""
     found: dict[str, bytes] = {}
     wanted = [*files.values()]
     while wanted:
@@ -135,7 +154,7 @@ def missing_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
         except DecodeError:
             continue
         for name in imported:
-            if name in files or name in found:
+            if name in files or name in found or not name.startswith(_GOOGLE):
                 continue
             _import_generated(name)
             known = _in_default(name)
@@ -151,7 +170,7 @@ def _import_generated(name: str) -> None:
     Whoever imports that module later would else find that we were there before, with a version of the file
     that may be another.
     """
-    if not name.startswith("google/") or _in_default(name) is not None:
+    if not name.startswith(_GOOGLE) or _in_default(name) is not None:
         return
     module = name.removesuffix(".proto").replace("-", "_").replace("/", ".") + "_pb2"
     try:
@@ -163,7 +182,7 @@ def _import_generated(name: str) -> None:
 
 def _in_default(name: str) -> bytes | None:
     try:
-        serialized: bytes = _DEFAULT.descriptors.FindFileByName(name).serialized_pb
+        serialized: bytes = _DEFAULT.file(name).serialized_pb
     except KeyError:
         return None
     return serialized
