@@ -58,6 +58,7 @@ class ChannelPool:
         self._event_loop = event_loop
         self._idle = idle
         self._maximum = maximum
+        # The one used the longest ago first.
         self._entries: dict[Hashable, _Entry] = {}
         # One for all channels; there is none while there are no channels.
         self._timer: asyncio.TimerHandle | None = None
@@ -75,9 +76,10 @@ class ChannelPool:
         """
         key = (target, credentials, None if options is None else tuple(map(tuple, options)))
         now = self._event_loop.time()
-        entry = self._entries.get(key)
+        entry = self._entries.pop(key, None)
         if entry is not None:
             entry.used = now
+            self._entries[key] = entry
             return entry.channel
         if len(self._entries) >= self._maximum:
             self._make_room()
@@ -125,8 +127,7 @@ class ChannelPool:
             self._timer = self._event_loop.call_later(delay, self._close_idle)
 
     def _make_room(self) -> None:
-        by_age = sorted(self._entries, key=lambda key: self._entries[key].used)
-        idle = next((key for key in by_age if not self._entries[key].is_busy()), None)
+        idle = next((key for key, entry in self._entries.items() if not entry.is_busy()), None)
         if idle is not None:
             self._remove(idle)
 

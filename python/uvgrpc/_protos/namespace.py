@@ -44,7 +44,12 @@ class Protos:
     """
 
     def __init__(
-        self, label: str, pool: Pool, asked: Sequence[str], problems: Mapping[str, str] | None = None
+        self,
+        label: str,
+        pool: Pool,
+        asked: Sequence[str],
+        also: Sequence[str] = (),
+        problems: Mapping[str, str] | None = None,
     ) -> None:
         """Made by proto() and reflect().
 
@@ -52,13 +57,14 @@ class Protos:
           label: what it was made from, for people to read.
           pool: has the files.
           asked: the names of the files that come first.
+          also: of those that come after them, with all that is imported.
           problems: why services that should be there are not, by their full names.
         """
         self.__label = label
         self.__pool = pool
         self.__descriptor_pool__ = pool.descriptors
         self.__problems = dict(problems or {})
-        self.__index = _Index(pool, asked)
+        self.__index = _Index(pool, asked, also)
         self.__services: dict[str, ProtoService] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -143,9 +149,9 @@ class Protos:
 class _Index:
     """The names in files."""
 
-    def __init__(self, pool: Pool, asked: Iterable[str]) -> None:
+    def __init__(self, pool: Pool, asked: Iterable[str], also: Iterable[str]) -> None:
         self._first = _with_public([pool.file(name) for name in dict.fromkeys(asked)])
-        everything = _with_imports(self._first)
+        everything = _with_imports([*self._first, *map(pool.file, also)])
         self.files = {file.name for file in everything}
         self._others = [file for file in everything if file not in self._first]
         # What is searched, one after the other: a type's name counts for more than a method's.

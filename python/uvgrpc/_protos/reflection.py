@@ -188,6 +188,7 @@ def _protos(label: str, asking: _Asking) -> Protos:
         reasons = dict.fromkeys(problems.values())
         raise ProtoError("\n".join([f"nothing of what {label} tells can be used:", *list(reasons)[:20]]))
     usable = {name: files[name] for name in files if name not in left_out}
-    # Those of the reflection come after all others.
-    asked = [file for service, file in found.items() if service not in _OWN] or [*found.values()]
-    return Protos(label, shared(usable, pool), asked, problems)
+    # Those of the reflection are not what was asked for.
+    own = [found[service] for service in found if service in _OWN]
+    asked = [found[service] for service in found if service not in _OWN]
+    return Protos(label, shared(usable, pool), asked, own, problems)
