@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
-from library import SERVICE, calling, library_pb2
+from library import SERVICE, Library, calling, library_pb2
 from support import Outcome, run
+
+import uvgrpc
 
 Request = reflection_pb2.ServerReflectionRequest
 
@@ -108,3 +111,39 @@ uvloop.run(main())
 
 def test_a_client_without_stubs_calls_what_it_found(program: Callable[[str], Outcome]) -> None:
     assert program(_WITHOUT_STUBS).result == ["Persuasion", 10]
+
+
+@pytest.mark.uvgrpc_only
+def test_reflect_makes_calls_without_a_proto() -> None:
+    async def main() -> None:
+        async with calling(_reflects) as channel:
+            protos = await uvgrpc.reflect(channel)
+            assert SERVICE in protos
+            book = await protos.Find(channel, {"title": "a title"})
+            assert (book.title, book.pages) == ("a title", 7)
+            # Of a class of its own; the generated one passes as a request.
+            assert not isinstance(book, library_pb2.Book)
+            request = library_pb2.FindRequest(title="another")
+            assert (await protos.Library.Find(channel, request)).pages == 7
+            assert [each.pages async for each in protos.List(channel, {"count": 3})] == [0, 1, 2]
+
+    run(main())
+
+
+@pytest.mark.uvgrpc_only
+def test_reflect_on_a_server_of_uvgrpcs_own_api() -> None:
+    async def main() -> None:
+        server = uvgrpc.server()
+        server.add_servicer(Library())
+        _reflects(server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        async with server, uvgrpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            protos = await uvgrpc.reflect(channel)
+            call = await protos.Revise(channel)
+            await call.send({"title": "a", "pages": 1})
+            assert (await call.receive()).pages == 2
+            await call.done_sending()
+            with pytest.raises(uvgrpc.EOF):
+                await call.receive()
+
+    run(main())

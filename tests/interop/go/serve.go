@@ -16,6 +16,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // registers the compressor
 	"google.golang.org/grpc/interop"
 	pb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 )
 
@@ -35,6 +36,7 @@ func serve(cert, key string) error {
 	}
 	server := grpc.NewServer(options...)
 	pb.RegisterTestServiceServer(server, compressing{interop.NewTestServer()})
+	reflection.Register(server)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		server.Stop()
