@@ -103,9 +103,10 @@ class ChannelPool:
             await asyncio.wait(self._closing)
 
     def loop_is_closing(self) -> None:
-        """Forgets the channels, which have ended with the loop."""
+        """Forgets the channels, which have ended with the loop, and is forgotten by it."""
         self._entries.clear()
         self._stop_timer()
+        vars(self._event_loop).pop(_ATTRIBUTE, None)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
