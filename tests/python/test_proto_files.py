@@ -266,7 +266,8 @@ def test_a_descriptor_set_may_lack_what_protobuf_has_itself(write: Write, tmp_pa
     [
         (b"\xff", "no descriptor set, as protoc --descriptor_set_out makes it"),
         (b"", "without files"),
-        (b"\x0a\x00", "without names"),
+        (b"\x0a\x00", "it has no name"),
+        (b"\x0a\x03\x0a\x01\xff", "names that are not text"),
     ],
 )
 def test_what_is_no_descriptor_set(data: bytes, message: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
@@ -17,8 +18,9 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message import DecodeError
 from support import in_time, run, until
 
 import uvgrpc
@@ -468,6 +470,62 @@ def test_messages_that_are_nested_without_end() -> None:
     with pytest.raises(AttributeError, match=r"has no told\.Endless: "):
         _ = protos.Endless
     assert answers.asked == []
+
+
+def test_answers_with_noise_in_them() -> None:
+    """Whatever a server says, it is used, or it is told why not."""
+    seed = random.randrange(1 << 32)
+    noise = random.Random(seed)
+    files = [GREETER, MESSAGES, descriptor_pb2.DESCRIPTOR]
+    whole = [each.serialized_pb if each is files[2] else each.SerializeToString() for each in files]
+
+    def changed(data: bytes) -> bytes:
+        changed = bytearray(data)
+        for _ in range(noise.choice([0, 1, 2, 10])):
+            place = noise.randrange(len(changed))
+            if noise.random() < 0.6:
+                changed[place] = noise.randrange(256)
+            elif noise.random() < 0.5:
+                del changed[place : place + noise.randrange(5)]
+            else:
+                changed[place:place] = noise.randbytes(noise.randrange(5))
+        return bytes(changed)
+
+    class Call:
+        async def write(self, request: Any) -> None:
+            self._request = request
+
+        async def read(self) -> Any:
+            if self._request.HasField("list_services"):
+                answer = Response(list_services_response={"service": [{"name": "told.Greeter"}]})
+            else:
+                sent = [changed(each) for each in whole if noise.random() < 0.8]
+                answer = Response(file_descriptor_response={"file_descriptor_proto": sent})
+            try:
+                return Response.FromString(changed(answer.SerializeToString()))
+            except DecodeError:
+                return answer
+
+    async def main() -> None:
+        for _ in range(500):
+            asking = reflection._Asking(Call())
+            try:
+                await asking.ask_for_everything()
+                protos = reflection._protos("noise", asking)
+            except (uvgrpc.ProtoError, uvgrpc.RpcError):
+                continue
+            for name in protos:
+                assert protos[name] is not None
+            for name in dir(protos):
+                # Not all that is there by chance has one meaning.
+                with contextlib.suppress(AttributeError):
+                    getattr(protos, name)
+
+    try:
+        run(main())
+    except BaseException as error:
+        error.add_note(f"seed {seed}")
+        raise
 
 
 def _varint(number: int) -> bytes:

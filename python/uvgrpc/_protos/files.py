@@ -5,10 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.message import DecodeError
+
+
+def parsed(serialized: bytes) -> FileDescriptorProto:
+    """A file's descriptor, whose names are text.
+
+    Raises:
+      ValueError: it is none.
+    """
+    try:
+        file = FileDescriptorProto.FromString(serialized)
+        names = [file.name, file.package, *file.dependency, *(service.name for service in file.service)]
+    except (DecodeError, UnicodeError) as error:
+        raise ValueError(str(error)) from None
+    # What is not UTF-8 the runtime gives as bytes.
+    if not file.name or not all(isinstance(name, str) for name in names):
+        raise ValueError("it has no name, or names that are not text")
+    return file
 
 
 def in_order(imports: Mapping[str, Iterable[str]], ready: Callable[[str], str | None]) -> dict[str, str]:
@@ -73,8 +89,6 @@ def same(one: bytes, other: bytes) -> bool:
 
 def _essence(serialized: bytes) -> FileDescriptorProto:
     """A descriptor without what protoc puts into some of its outputs only."""
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto
-
     file = FileDescriptorProto.FromString(serialized)
     file.ClearField("source_code_info")
     if file.syntax == "proto2":

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from uvgrpc._protos.compiling import Path, compile_files, locate, search_path
 from uvgrpc._protos.errors import ProtoError
-from uvgrpc._protos.files import roots_of, same
+from uvgrpc._protos.files import parsed, roots_of, same
 from uvgrpc._protos.namespace import Protos
 from uvgrpc._protos.pools import Pool, pool_for
 
@@ -116,7 +116,15 @@ def _parsed(data: bytes, what: str) -> FileDescriptorSet:
 
 
 def _files_of(files: FileDescriptorSet) -> tuple[dict[str, bytes], list[str]]:
-    if not files.file or not all(file.name for file in files.file):
-        raise ProtoError("a descriptor set without files, or with files without names")
-    serialized = {file.name: file.SerializeToString() for file in files.file}
-    return serialized, roots_of({file.name: list(file.dependency) for file in files.file})
+    if not files.file:
+        raise ProtoError("a descriptor set without files")
+    serialized: dict[str, bytes] = {}
+    imports: dict[str, list[str]] = {}
+    for file in files.file:
+        data = file.SerializeToString()
+        try:
+            imports[file.name] = list(parsed(data).dependency)
+        except ValueError as error:
+            raise ProtoError(f"a file of a descriptor set cannot be used: {error}") from None
+        serialized[file.name] = data
+    return serialized, roots_of(imports)

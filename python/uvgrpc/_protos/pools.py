@@ -17,11 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.message import DecodeError
 
 from uvgrpc._protos.errors import ProtoError
-from uvgrpc._protos.files import in_order, same
+from uvgrpc._protos.files import in_order, parsed, same
 from uvgrpc._rpc.rich_status import add_pool
 
 # protobuf's own, whose modules are part of the runtime: they may be of another version than protoc.
@@ -127,8 +125,8 @@ def filled(files: Mapping[str, bytes], ordered: list[str] | None = None) -> tupl
     imports: dict[str, list[str]] = {}
     for name, serialized in files.items():
         try:
-            imports[name] = list(FileDescriptorProto.FromString(serialized).dependency)
-        except DecodeError as error:
+            imports[name] = list(parsed(serialized).dependency)
+        except ValueError as error:
             left_out[name] = f"{name}: {error}"
 
     def add(name: str) -> str | None:
@@ -150,8 +148,8 @@ def missing_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
     wanted = [*files.values()]
     while wanted:
         try:
-            imported = FileDescriptorProto.FromString(wanted.pop()).dependency
-        except DecodeError:
+            imported = parsed(wanted.pop()).dependency
+        except ValueError:
             continue
         for name in imported:
             if name in files or name in found or not name.startswith(_GOOGLE):
@@ -202,7 +200,7 @@ def _fit_into_default(files: Mapping[str, bytes]) -> bool:
 
 def _symbols(serialized: bytes) -> list[str]:
     """The full names of what a file defines at its top level."""
-    file = FileDescriptorProto.FromString(serialized)
+    file = parsed(serialized)
     prefix = f"{file.package}." if file.package else ""
     values = [value for enum in file.enum_type for value in enum.value]
     defined = (file.message_type, file.enum_type, file.service, file.extension, values)

@@ -8,11 +8,10 @@ import time
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.message import DecodeError
 
 from uvgrpc._protos.channels import Options, channel_for
 from uvgrpc._protos.errors import ProtoError
+from uvgrpc._protos.files import parsed
 from uvgrpc._protos.namespace import Protos
 from uvgrpc._protos.pools import filled, missing_of, shared
 from uvgrpc._protos.reflection_messages import Request, Response
@@ -113,7 +112,8 @@ class _Asking:
         if answer.HasField("error_response"):
             raise _rpc_error(answer.error_response)
         listed = (service.name for service in answer.list_services_response.service)
-        self.services = list(dict.fromkeys(listed))
+        # What is not UTF-8 the runtime gives as bytes.
+        self.services = [name for name in dict.fromkeys(listed) if isinstance(name, str)]
         if len(self.services) > MAX_SERVICES:
             raise ProtoError(f"the server lists {len(self.services)} services, more than {MAX_SERVICES}")
         for service in self.services:
@@ -146,8 +146,8 @@ class _Asking:
             if self._size > MAX_BYTES:
                 raise ProtoError(f"the server sends more than {MAX_BYTES >> 20} MiB")
             try:
-                file = FileDescriptorProto.FromString(serialized)
-            except DecodeError as error:
+                file = parsed(serialized)
+            except ValueError as error:
                 self.problems[what] = f"what the server sends for {what} is no descriptor: {error}"
                 continue
             if file.name in self.files:
@@ -166,7 +166,7 @@ def _rpc_error(error: Any) -> RpcError:
     code = status_code(error.error_code)
     if code is grpc.StatusCode.OK:
         code = grpc.StatusCode.UNKNOWN
-    return RpcError(code, error.error_message)
+    return RpcError(code, str(error.error_message))
 
 
 def _protos(label: str, asking: _Asking) -> Protos:
