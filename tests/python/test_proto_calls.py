@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from support import run
+from support import run, run_program
 
 import uvgrpc
 import uvgrpc.aio
@@ -236,6 +236,44 @@ def test_on_a_channel_of_grpc_aios_api(protos: Any) -> None:
             call.cancel()
 
     run(main())
+
+
+def test_on_a_channel_of_stock_grpc_aio(tmp_path: Path) -> None:
+    (tmp_path / "calls.proto").write_text(CALLS)
+    program = """
+protos = uvgrpc.proto(os.environ["PROTO"])
+class Geometry:
+    async def Length(self, request, context):
+        return protos.Text(text="5.0")
+    async def Echo(self, requests, context):
+        async for point in requests:
+            yield point
+async def main():
+    server = grpc.aio.server()
+    handlers = {}
+    kinds = {"Length": grpc.unary_unary_rpc_method_handler, "Echo": grpc.stream_stream_rpc_method_handler}
+    for name, kind in kinds.items():
+        method = protos.Geometry.__uvgrpc_service__.methods[name]
+        codecs = method.request_deserializer, method.response_serializer
+        handlers[name] = kind(getattr(Geometry(), name), *codecs)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("calls.Geometry", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert not uvgrpc.is_active(channel)
+        length = await protos.Length(channel, {"to": {"x": 5}})
+        stub = protos.Geometry(channel)
+        call = await protos.Echo(channel)
+        await call.write(protos.Point(x=1))
+        point = await call.read()
+        echoed = [point.x async for point in protos.Echo(channel, [protos.Point(x=2)])]
+        again = await stub.Length({})
+    await server.stop(None)
+    return [length.text, point.x, echoed, again.text]
+print(json.dumps(asyncio.run(main())))
+"""
+    ran = run_program(program, environ={"PROTO": str(tmp_path / "calls.proto")})
+    assert ran.result == ["5.0", 1, [2], "5.0"]
 
 
 def test_a_stub_for_a_target(protos: Any) -> None:
