@@ -266,9 +266,11 @@ async def main():
         call = await protos.Echo(channel)
         await call.write(protos.Point(x=1))
         point = await call.read()
+        await call.done_writing()
+        assert await call.code() is grpc.StatusCode.OK
         echoed = [point.x async for point in protos.Echo(channel, [protos.Point(x=2)])]
         again = await stub.Length({})
-    await server.stop(None)
+    await server.stop(10)
     return [length.text, point.x, echoed, again.text]
 print(json.dumps(asyncio.run(main())))
 """
