@@ -482,9 +482,9 @@ def test_answers_with_noise_in_them() -> None:
     def changed(data: bytes) -> bytes:
         changed = bytearray(data)
         for _ in range(noise.choice([0, 1, 2, 10])):
-            place = noise.randrange(len(changed))
+            place = noise.randrange(len(changed) + 1)
             if noise.random() < 0.6:
-                changed[place] = noise.randrange(256)
+                changed[place : place + 1] = noise.randbytes(1)
             elif noise.random() < 0.5:
                 del changed[place : place + noise.randrange(5)]
             else:
