@@ -35,7 +35,15 @@ SCENARIOS = (
     ),
     *("latency", "latency_real", "latency_client_real", "latency_at_rate", "fairness"),
     *("large_messages", "large_messages_8", "large_messages_client", "large_messages_client_8"),
-    *("tls_unary", "tls_handshakes", "metadata", "metadata_client", "interceptors", "interceptors_client"),
+    *(
+        "tls_unary",
+        "tls_large_messages",
+        "tls_handshakes",
+        "metadata",
+        "metadata_client",
+        "interceptors",
+        "interceptors_client",
+    ),
     *("sync_handlers", "loops_in_threads", "reuseport", "starlette", "ghz"),
     *("soak", "idle", "idle_connections", "strace", "imports"),
 )

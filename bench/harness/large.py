@@ -9,15 +9,18 @@ from dataclasses import replace
 from harness.peers import Peer
 from harness.real import Measure
 from harness.scenario import Bench, Measurement, Metric, client_measurement
+from harness.tools import H2Load
 
 SIZES = {"1 KiB": 1 << 10, "64 KiB": 1 << 16, "1 MiB": 1 << 20, "4 MiB": 1 << 22}
 QUICK_SIZES = ("1 MiB",)
+WARMUPS = 20
 
 SIZE_METRICS = (
     *(Metric(f"cpu_ms {size}", f"{size}: CPU ms each", 3, ratio=True) for size in SIZES),
     *(Metric(f"rate {size}", f"{size}: per second", 0, ratio=True) for size in SIZES),
 )
 LARGE_SERVER_PEERS = ("uvgrpc", "aio-uvloop", "threads", "floor", "capi", "grpcpp", "tonic", "grpc-go")
+TLS_LARGE_SERVER_PEERS = ("uvgrpc", "aio-uvloop", "threads", "grpcpp", "tonic", "grpc-go")
 LARGE_CLIENT_PEERS = ("uvgrpc", "aio-uvloop", "threads", "tonic", "grpc-go")
 
 
@@ -38,6 +41,45 @@ def echo_server_load(concurrency: int) -> Measure:
         return Measurement(values, versions)
 
     return measure
+
+
+def tls_echo_server_load(concurrency: int) -> Measure:
+    """Measures a server over TLS; h2load asks, which checks the replies' size."""
+
+    def measure(bench: Bench, peer: Peer) -> Measurement:
+        values: dict[str, float] = {}
+        versions: dict[str, str] = {}
+        for size, part in _parts(bench).items():
+            with part.server(peer, "echo", tls=True) as server:
+                request = _framed_payload(SIZES[size])
+                generator = H2Load(
+                    *(part.load_core, server.port, server.path, concurrency, len(request), part.scratch),
+                    tls=True,
+                    request=request,
+                )
+                warmup = generator.measure(WARMUPS, 60)
+                count = max(int(warmup.exchanges / warmup.seconds * part.seconds), 1)
+                before = server.used()
+                load = generator.measure(count, part.seconds * 5 + 60)
+                used = server.used() - before
+                values[f"cpu_ms {size}"] = used.cpu_seconds * 1e3 / load.exchanges
+                values[f"rate {size}"] = load.exchanges / load.seconds
+                versions = server.versions
+        return Measurement(values, versions)
+
+    return measure
+
+
+def _framed_payload(size: int) -> bytes:
+    """A Payload with that much data as it is on the wire: field 1, its length, the data."""
+    length = bytearray()
+    rest = size
+    while rest > 0x7F:
+        length.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    length.append(rest)
+    message = b"\n" + bytes(length) + bytes(size)
+    return b"\0" + len(message).to_bytes(4, "big") + message
 
 
 def echo_client_load(concurrency: int) -> Measure:

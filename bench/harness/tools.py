@@ -106,6 +106,9 @@ class Load:
     p99_us: float = 0.0
 
 
+REQUEST = b"\0\0\0\0\5\n\3you"  # a framed Request(name="you")
+
+
 class H2Load:
     """nghttp2's h2load; the success of every call is checked by its bytes."""
 
@@ -120,11 +123,12 @@ class H2Load:
         connections: int = 1,
         *,
         tls: bool = False,
+        request: bytes = REQUEST,  # with its frame
     ):
         self._core = core
         self._reply_bytes = reply_bytes
         body = scratch / "request"
-        body.write_bytes(b"\0\0\0\0\5\n\3you")  # a framed Request(name="you")
+        body.write_bytes(request)
         self._command = [
             *(
                 need("h2load"),
