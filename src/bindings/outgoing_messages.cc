@@ -90,7 +90,8 @@ void OutgoingMessages::ReleaseStarted() {
 bool OutgoingMessages::Finish(bool ok) {
   if (std::exchange(started_, false)) first_is_through_ = true;
   if (!ok) Fail();
-  return !waiters_.empty() && (failed_ || empty());
+  if (!failed_ && empty()) waiters_.MoveTo(done_);
+  return has_waiters() && (failed_ || empty());
 }
 
 void OutgoingMessages::Fail() {
@@ -100,8 +101,8 @@ void OutgoingMessages::Fail() {
 }
 
 void OutgoingMessages::WakeWaiters() {
-  if (!failed_ && !empty()) return;
-  waiters_.Wake(!failed_);
+  done_.Wake(true);
+  if (failed_ || empty()) waiters_.Wake(!failed_);
 }
 
 }  // namespace uvgrpc

@@ -64,7 +64,7 @@ class OutgoingMessages {
 
   // Drops everything; nothing more will be sent.
   void Fail();
-  bool has_waiters() const { return !waiters_.empty(); }
+  bool has_waiters() const { return !waiters_.empty() || !done_.empty(); }
   // Wakes those whose messages are through. With the GIL.
   void WakeWaiters();
 
@@ -88,6 +88,8 @@ class OutgoingMessages {
   uint64_t last_turn_ = 0;
   Clock::time_point last_push_;
   Waiters waiters_;
+  // Those whose messages are through. The call may end before they are woken.
+  Waiters done_;
 };
 
 }  // namespace uvgrpc

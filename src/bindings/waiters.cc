@@ -26,6 +26,12 @@ void Waiters::Add(PyObject* future) {
   futures_.push_back(PyRef::Borrow(future));
 }
 
+void Waiters::MoveTo(Waiters& other) {
+  for (PyRef& future : std::exchange(futures_, {})) {
+    other.futures_.push_back(std::move(future));
+  }
+}
+
 void Waiters::Wake(bool result) {
   for (const PyRef& future : std::exchange(futures_, {})) {
     g_python.resolve(future.get(), result);

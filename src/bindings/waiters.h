@@ -22,6 +22,8 @@ class Waiters {
  public:
   bool empty() const { return futures_.empty(); }
   void Add(PyObject* future);
+  // Moves all of them to the end of `other`.
+  void MoveTo(Waiters& other);
   // Resolves all of them with `result`.
   void Wake(bool result);
 

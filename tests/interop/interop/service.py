@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 from support import aio
 
+import uvgrpc
 from interop.messages import ECHO_INITIAL, ECHO_TRAILING, payload
 from interop.stubs import pb2, pb2_grpc
 
@@ -113,3 +114,30 @@ class ReadWriteTestService(TestService):
             await _end_as_asked(request, context)
             async for response in _outputs(request, context):
                 await context.write(response)
+
+
+class MessagesTestService(TestService):
+    """Streams are received from and sent to, as in uvgrpc's own API."""
+
+    async def StreamingOutputCall(self, context: Any) -> None:  # type: ignore[override]
+        request = await context.receive()
+        _compress_stream(request, context)
+        async for response in _outputs(request, context):
+            await context.send(response)
+
+    async def StreamingInputCall(self, context: Any) -> None:  # type: ignore[override]
+        total = 0
+        async for request in context:
+            total += len(request.payload.body)
+        await context.send(pb2.StreamingInputCallResponse(aggregated_payload_size=total))
+
+    async def FullDuplexCall(self, context: Any) -> None:  # type: ignore[override]
+        await _echo_metadata(context)
+        try:
+            while True:
+                request = await context.receive()
+                await _end_as_asked(request, context)
+                async for response in _outputs(request, context):
+                    await context.send(response)
+        except uvgrpc.EOF:
+            return
