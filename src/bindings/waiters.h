@@ -33,10 +33,10 @@ class Waiters {
   size_t look_at_ = 1;
 };
 
-// Calls `callback` of a task with the waiter that it waited for, if it did; null
-// with an exception, as Python's. A daemon thread that Python ends meanwhile,
-// which it does while other code runs, does not come back: below are our own
-// frames.
+// Calls `callback` of a task with the waiter that it waited for, if it did;
+// null with an exception, as Python's. A daemon thread that Python ends
+// meanwhile, which it does while other code runs, does not come back: below are
+// our own frames.
 PyObject* StepTask(PyObject* callback, PyObject* waiter);
 
 }  // namespace uvgrpc
