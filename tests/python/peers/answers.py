@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from peers import frames
 
@@ -67,9 +68,11 @@ async def answering(answer: Answer, *, after_request: bool = True) -> AsyncItera
       after_request: answer when the request has ended, not when it begins.
     """
     writers: list[asyncio.StreamWriter] = []
+    handlers: list[Any] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
+        handlers.append(asyncio.current_task())
         connection = frames.Connection(reader, writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             await reader.readexactly(len(frames.PREFACE))
@@ -96,3 +99,5 @@ async def answering(answer: Answer, *, after_request: bool = True) -> AsyncItera
         server.close()
         for writer in writers:
             writer.close()
+        if handlers:
+            await asyncio.wait(handlers)
