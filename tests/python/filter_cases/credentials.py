@@ -162,6 +162,9 @@ async def ended_while_waiting(arity: str, kind: str, end: str) -> Any:
         if end == "drop":
             for write in writes:
                 write.cancel()
+            if writes:
+                # They hold the call.
+                await asyncio.wait(writes)
             del call, writes
             gc.collect()
         elif end == "task":

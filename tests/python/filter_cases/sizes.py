@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import grpc
@@ -104,17 +105,12 @@ async def a_write_that_is_too_large_fails(arity: str) -> Any:
     async with pair(((SEND, 1000),)) as (channel, _):
         call = getattr(channel, arity)(f"/test.Service/{arity}")()
         await call.write(bytes(10))
-        failures = []
         for size in (1001, 10):
-            try:
+            # Which of the two learns of it is a matter of timing: a writer runs ahead.
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await call.write(bytes(size))
-            except Exception as error:
-                failures.append(type(error).__name__)
-        try:
-            await call.done_writing()
-        except Exception as error:
-            failures.append(type(error).__name__)
-        return failures, (await call.code()).name, await call.details()
+        await call.done_writing()
+        return (await call.code()).name, await call.details()
 
 
 @case(("client", "gzip"), ("client", "deflate"), ("server", "gzip"), ("server", "deflate"))
