@@ -95,7 +95,7 @@ async def _answered(random: Random) -> Any:
     ]
     messages = [
         answers.says(bytes(_size(random))),
-        answers.says(gzip.compress(bytes(_size(random))), 1),
+        answers.says(gzip.compress(bytes(_size(random)), mtime=0), 1),
         answers.says(b"not gzip", 1),
         answers.says(b""),
         answers.text(answers.HTML),
