@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from uvgrpc._rpc.context import ServicerContext
     from uvgrpc._rpc.deadlines import deadline
     from uvgrpc._rpc.errors import EOF, RpcError
+    from uvgrpc._rpc.generated import (
+        StreamStreamHandler,
+        StreamUnaryHandler,
+        UnaryStreamHandler,
+        unimplemented,
+    )
     from uvgrpc._rpc.multi_callable import (
         StreamStreamMultiCallable,
         StreamUnaryMultiCallable,
@@ -60,6 +66,7 @@ _NAMES = {
     "_rpc.context": ("ServicerContext",),
     "_rpc.deadlines": ("deadline",),
     "_rpc.errors": ("EOF", "RpcError"),
+    "_rpc.generated": ("StreamStreamHandler", "StreamUnaryHandler", "UnaryStreamHandler", "unimplemented"),
     "_rpc.multi_callable": (
         "StreamStreamMultiCallable",
         "StreamUnaryMultiCallable",
@@ -86,10 +93,13 @@ __all__ = (
     "Service",
     "ServicerContext",
     "StreamStreamCall",
+    "StreamStreamHandler",
     "StreamStreamMultiCallable",
     "StreamUnaryCall",
+    "StreamUnaryHandler",
     "StreamUnaryMultiCallable",
     "UnaryStreamCall",
+    "UnaryStreamHandler",
     "UnaryStreamMultiCallable",
     "UnaryUnaryCall",
     "UnaryUnaryMultiCallable",
@@ -107,6 +117,7 @@ __all__ = (
     "run",
     "secure_channel",
     "server",
+    "unimplemented",
     "uninstall",
 )
 
