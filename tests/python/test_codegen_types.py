@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -123,7 +125,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (package / "__init__.py").touch()
     for program in TYPED.glob("*.py"):
         shutil.copy(program, folder)
+    _add_documented(folder)
     return folder
+
+
+def _add_documented(folder: Path) -> None:
+    """Adds the example of the documentation."""
+    text = (HERE.parent.parent / "docs" / "codegen.md").read_text()
+    (proto,) = re.findall(r"```proto\n(.*?)```", text, re.DOTALL)
+    (folder / "helloworld.proto").write_text(proto)
+    (folder / "documented.py").write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1])
+    options = [f"-I{folder}"]
+    done = protoc(folder, ["helloworld.proto"], outputs=("python", "pyi", "uvgrpc"), options=options)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _collect(file: FileDescriptor, files: dict[str, FileDescriptor]) -> None:
@@ -137,7 +151,7 @@ def _collect(file: FileDescriptor, files: dict[str, FileDescriptor]) -> None:
 @pytest.fixture(scope="module")
 def checked(folder: Path) -> Checked:
     generated = sorted(folder.rglob("*_uvgrpc.py"))
-    programs = [folder / program.name for program in TYPED.glob("*.py")]
+    programs = [folder / name for name in ("documented.py", "greeters.py", "wrong.py")]
     with ThreadPoolExecutor(2) as threads:
         mypy = threads.submit(_run_mypy, folder, [*generated, *programs])
         pyright = threads.submit(_run_pyright, folder, [*generated, *programs])
@@ -168,8 +182,6 @@ def _run_mypy(folder: Path, files: list[Path]) -> Errors:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    import os
-
     return {**os.environ, "MYPYPATH": os.pathsep.join([str(folder), str(HERE.parent.parent / "python")])}
 
 
@@ -230,6 +242,11 @@ def test_all_that_is_generated_is_imported(folder: Path) -> None:
         folder,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_example_of_the_documentation_runs(folder: Path) -> None:
+    done = run_python("import documented", folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hi you\nhi again\n", "")
 
 
 def test_ruff_has_nothing_to_say(folder: Path) -> None:
