@@ -106,4 +106,4 @@ def _visible(character: str) -> str:
     """A character, or the escape for what is a control, a separator of lines or the like."""
     if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
         return character
-    return character.encode("unicode_escape", "surrogatepass").decode()
+    return character.encode("unicode_escape").decode()

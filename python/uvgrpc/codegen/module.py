@@ -32,12 +32,13 @@ def generate(file: FileDescriptorProto, messages: Messages) -> str:
 class _Module:
     def __init__(self, file: FileDescriptorProto, messages: Messages) -> None:
         self._file = file
-        self._messages = messages
         self._comments = Comments(file)
         attributes = [_attributes(service.method) for service in file.service]
+        # Within a class they hide what the module has under the same name.
+        hiding = chain.from_iterable(one.values() for one in attributes)
         exports = [f"{one.name}{what}" for one in file.service for what in ("Servicer", "Stub")]
         self._exports = sorted(exports, key=sorting_key)
-        self._names = Names({*self._exports, *chain.from_iterable(one.values() for one in attributes)})
+        self._names = Names({*self._exports, *chain.from_iterable(hiding)})
         used = {
             name
             for service, taken in zip(file.service, attributes, strict=True)
@@ -76,18 +77,13 @@ class _Module:
             expression = alias
         return Class(expression if can_be_written else self._imports.name("typing", "Any"), expression)
 
-    def _service(self, index: int, attributes: dict[str, str]) -> Service:
+    def _service(self, index: int, attributes: dict[str, tuple[str, str]]) -> Service:
         service = self._file.service[index]
-        own = Names({*attributes.values()})
-        # Which hides what marks a method.
-        can_mark = "property" not in attributes
         methods = [
             Method(
                 name=method.name,
-                attribute=attributes[method.name],
-                hidden=own.take("_" + attributes[method.name].lstrip("_"))
-                if method.options.deprecated and can_mark
-                else "",
+                attribute=attributes[method.name][0],
+                hidden=attributes[method.name][1],
                 request_streaming=method.client_streaming,
                 response_streaming=method.server_streaming,
                 request=self._classes[method.input_type],
@@ -135,7 +131,7 @@ class _Module:
 
     def _mark_deprecated(self) -> Iterator[str]:
         """What marks stubs and methods: for type checkers only, so that no package has to be there for it."""
-        if not any(one.deprecated or any(m.deprecated for m in one.methods) for one in self._services):
+        if not any(one.deprecated or any(method.hidden for method in one.methods) for one in self._services):
             return
         local = self._imports.name("typing_extensions", "deprecated")
         named = "deprecated" if local == "deprecated" else f"deprecated as {local}"
@@ -159,11 +155,22 @@ def _is_upper(name: str) -> bool:
     return name.upper() == name != name.lower()
 
 
-def _attributes(methods: Iterable[MethodDescriptorProto]) -> dict[str, str]:
-    """The attributes for a service's methods, by their names."""
-    usable = [method.name for method in methods if not is_pythons_own(method.name)]
-    names = Names(usable)
-    return {name: names.take_attribute(name) for name in usable}
+def _attributes(methods: Iterable[MethodDescriptorProto]) -> dict[str, tuple[str, str]]:
+    """The attributes for a service's methods, by their names: see Method. Without those that cannot be."""
+    usable = [method for method in methods if not is_pythons_own(method.name)]
+    names = Names(method.name for method in usable)
+    attributes = {method.name: names.take_attribute(method.name) for method in usable}
+    # It would hide what marks a method.
+    can_mark = "property" not in attributes
+    return {
+        method.name: (
+            attributes[method.name],
+            names.take("_" + attributes[method.name].lstrip("_"))
+            if method.options.deprecated and can_mark
+            else "",
+        )
+        for method in usable
+    }
 
 
 def _constant(imports: Imports, service: Service) -> Group:

@@ -57,7 +57,8 @@ def _init(service: Service, imports: Imports) -> Iterator[str]:
     for method in service.methods:
         if method.attribute != method.name:
             # As grpcio's generated stubs have it.
-            yield f'        setattr(self, "{method.name}", self.{_holder(method)})'
+            parts = ["self", f'"{method.name}"', f"self.{_holder(method)}"]
+            yield from statement(Group("setattr(", parts, ")"), 2)
 
 
 def _property(service: Service, method: Method, imports: Imports) -> Iterator[str]:
