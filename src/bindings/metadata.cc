@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "src/bindings/gil.h"
 #include "src/bindings/py_ref.h"
 
 namespace uvgrpc {
@@ -162,10 +163,11 @@ PyObject* MetadataToTuple(const grpc_metadata_array& metadata,
                   value_view.data(), static_cast<Py_ssize_t>(value_view.size()))
             : Text(value_view));
     if (!key || !value) return nullptr;
-    PyObject* entry = factory == nullptr
-                          ? PyTuple_Pack(2, key.get(), value.get())
-                          : PyObject_CallFunctionObjArgs(factory, key.get(),
-                                                         value.get(), nullptr);
+    PyObject* entry = WhilePythonLives([&] {
+      return factory == nullptr ? PyTuple_Pack(2, key.get(), value.get())
+                                : PyObject_CallFunctionObjArgs(
+                                      factory, key.get(), value.get(), nullptr);
+    });
     if (entry == nullptr) return nullptr;
     PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), entry);
   }

@@ -10,6 +10,8 @@
 
 #include <utility>
 
+#include "src/bindings/gil.h"
+
 namespace uvgrpc {
 
 // Owns one reference, or none. Every member needs the GIL, except moves and the
@@ -19,11 +21,10 @@ class PyRef {
   PyRef() = default;
   PyRef(PyRef&& other) noexcept : object_(other.Release()) {}
   PyRef& operator=(PyRef&& other) noexcept {
-    PyObject* old = std::exchange(object_, other.Release());
-    Py_XDECREF(old);
+    Drop(std::exchange(object_, other.Release()));
     return *this;
   }
-  ~PyRef() { Py_XDECREF(object_); }
+  ~PyRef() { Drop(object_); }
 
   // Takes over a reference that the caller owns (null after an error).
   static PyRef Steal(PyObject* object) { return PyRef(object); }
@@ -48,6 +49,13 @@ class PyRef {
 
  private:
   explicit PyRef(PyObject* object) : object_(object) {}
+
+  // A thread that Python ends, on its way out through here, does not have the
+  // GIL. And it may be ended in here: the last reference runs other code.
+  static void Drop(PyObject* object) {
+    if (object == nullptr || PyGILState_Check() == 0) return;
+    WhilePythonLives([=] { Py_DECREF(object); });
+  }
 
   PyObject* object_ = nullptr;
 };
