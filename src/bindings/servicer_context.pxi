@@ -9,7 +9,7 @@ cdef class ServicerContext:
     Subclasses give it grpc.aio's interface; `_status_number_of(code)` turns what a
     handler passes as a status code into a number, `_compression_entry(compression)`
     a compression into metadata; `_abort_error` and `_usage_error` are the classes to
-    raise, `_end_of_stream` is what read() gives at the end, `_eof` what receive() raises
+    raise, `_end_of_stream` is what read() gives at the end, `_eof` what _receive() raises
     there, `_metadatum` makes an entry of invocation_metadata(). `_current_rpc`, if it is
     not None, is a context variable that holds the ServicerContext of the RPC that is served.
     """
@@ -144,7 +144,7 @@ cdef class ServicerContext:
         if self._call.outgoing().MustWait():
             await self._wait_until_sent()
 
-    def receive(self):
+    def _receive(self):
         """An awaitable of the next request; raises what `_eof` is after the last one."""
         self._check_running()
         if self._call.incoming().has_message():
@@ -159,7 +159,7 @@ cdef class ServicerContext:
             raise self._eof
         return request
 
-    def send(self, message):
+    def _send(self, message):
         """Sends a response; what it returns is to be awaited before the next one.
 
         The single response of a method that has one goes out with the status.

@@ -49,6 +49,11 @@ class ServicerContext(_context.ServicerContext, Generic[Request, Response]):
               UsageError: the RPC is over, or its single response was sent already.
             """
 
+    else:
+        # Nothing of Python's own around them: they are on the path of every message.
+        receive = _core.ServicerContext._receive
+        send = _core.ServicerContext._send
+
     def __aiter__(self) -> AsyncIterator[Request]:
         return _core.RequestIterator(self)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def unpacked(value: bytes) -> Iterable[Message]:
     from google.protobuf.message import DecodeError
     from google.rpc.status_pb2 import Status
 
+    # google.rpc's own details are known whether or not the program has imported them.
+    import_module("google.rpc.error_details_pb2")
     try:
         status = Status.FromString(value)
     except DecodeError:
