@@ -329,7 +329,7 @@ bool ClientCall::HandleDone(bool /*ok*/) {
   StopTimer();
   if (is_unary()) has_initial_metadata_ = true;
   Leave();
-  outgoing_.Fail();
+  outgoing_.End();
   // Held back, the status is fetched with the last message.
   if (owner() != nullptr && !IsStatusHeld()) {
     EndBatch(Reference::kKeep);

@@ -174,6 +174,7 @@ void LoopContext::Complete(Completion* completion) {
 
 bool LoopContext::SettleCompletions() {
   bool any = false;
+  ++settlings_;
   TimeLimit limit(kSettlingTime);
   int settled = 0;
   bool is_over = false;

@@ -121,6 +121,8 @@ class LoopContext final : public TurnHooks,
 
   // Counts the turns in which work was started.
   uint64_t turn() const { return turn_; }
+  // How often completions have been settled.
+  uint64_t settlings() const { return settlings_; }
 
   // Puts `work` on the list to start before the loop polls. May start what was
   // put there before.
@@ -224,6 +226,7 @@ class LoopContext final : public TurnHooks,
   PyRef exit_;
   PyRef exit_traceback_;
   uint64_t turn_ = 0;
+  uint64_t settlings_ = 0;
   LoopResident* residents_ = nullptr;
   int resident_count_ = 0;
   std::atomic<bool> shut_down_{false};

@@ -90,8 +90,15 @@ void OutgoingMessages::ReleaseStarted() {
 bool OutgoingMessages::Finish(bool ok) {
   if (std::exchange(started_, false)) first_is_through_ = true;
   if (!ok) Fail();
-  if (!failed_ && empty()) waiters_.MoveTo(done_);
+  settled_at_ = call_->context()->settlings();
   return has_waiters() && (failed_ || empty());
+}
+
+void OutgoingMessages::End() {
+  if (!failed_ && empty() && settled_at_ != call_->context()->settlings()) {
+    waiters_.MoveTo(done_);
+  }
+  Fail();
 }
 
 void OutgoingMessages::Fail() {

@@ -62,6 +62,10 @@ class OutgoingMessages {
   // Core is done with it; returns whether somebody must be woken.
   bool Finish(bool ok);
 
+  // The call is over. Those whose messages were through before are told so,
+  // though they have not been woken yet; but what core is done with as the call
+  // ends was not sent.
+  void End();
   // Drops everything; nothing more will be sent.
   void Fail();
   bool has_waiters() const { return !waiters_.empty() || !done_.empty(); }
@@ -88,7 +92,8 @@ class OutgoingMessages {
   uint64_t last_turn_ = 0;
   Clock::time_point last_push_;
   Waiters waiters_;
-  // Those whose messages are through. The call may end before they are woken.
+  // See End().
+  uint64_t settled_at_ = 0;
   Waiters done_;
 };
 
