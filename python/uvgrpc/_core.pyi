@@ -100,6 +100,13 @@ class Channel:
         credentials: ChannelCredentials,
         options: Iterable[tuple[str, Any]],
     ) -> None: ...
+    @staticmethod
+    def inproc(
+        loop: Loop,
+        event_loop: asyncio.AbstractEventLoop,
+        server: Server,
+        options: Iterable[tuple[str, Any]],
+    ) -> Channel: ...
     @property
     def is_closed(self) -> bool: ...
     def start_now(self) -> None: ...

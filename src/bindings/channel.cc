@@ -5,12 +5,15 @@
 
 #include <grpc/support/time.h>
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
 #include "src/bindings/client_call.h"
 #include "src/bindings/py_ref.h"
+#include "src/bindings/server.h"
 #include "src/bindings/waiters.h"
+#include "src/inproc/inproc_channel.h"
 
 namespace uvgrpc {
 
@@ -31,6 +34,11 @@ class Channel::Watch final : public Completion {
   void Detach() {
     if (place_ != nullptr) *std::exchange(place_, nullptr) = nullptr;
   }
+  // In place of core, when it does not watch.
+  void End() {
+    Detach();
+    functor_run(this, /*ok=*/1);
+  }
 
  private:
   bool Settle(bool ok) override {
@@ -49,6 +57,12 @@ class Channel::Watch final : public Completion {
   bool changed_ = false;
 };
 
+// A connection inside the process. It may outlive its channel.
+struct Channel::Connection {
+  std::atomic<grpc_connectivity_state> state{GRPC_CHANNEL_READY};
+  Channel* channel = nullptr;
+};
+
 std::shared_ptr<Channel> Channel::New(std::shared_ptr<LoopContext> context,
                                       const std::string& target,
                                       grpc_channel_credentials* credentials,
@@ -57,21 +71,54 @@ std::shared_ptr<Channel> Channel::New(std::shared_ptr<LoopContext> context,
   args->Add(context->EngineArg());
   grpc_channel* channel =
       grpc_channel_create(target.c_str(), credentials, args->core());
+  return Share(std::move(context), channel, nullptr);
+}
+
+std::shared_ptr<Channel> Channel::NewInproc(
+    std::shared_ptr<LoopContext> context, Server* server, ChannelArgs* args) {
+  LoopBridge::CallScope scope(context->bridge());
+  args->Add(context->EngineArg());
+  auto connection = std::make_shared<Connection>();
+  grpc_channel* channel = CreateInprocChannel(
+      server->core(), args->core(),
+      [connection](grpc_connectivity_state state) {
+        // What has ended does not come back, but it is the channel that says
+        // when it is shut down.
+        if (state == GRPC_CHANNEL_SHUTDOWN) {
+          state = GRPC_CHANNEL_TRANSIENT_FAILURE;
+        }
+        connection->state.store(state, std::memory_order_relaxed);
+        if (connection->channel != nullptr) {
+          connection->channel->EndWatches(state);
+        }
+      });
+  return Share(std::move(context), channel, std::move(connection));
+}
+
+std::shared_ptr<Channel> Channel::Share(
+    std::shared_ptr<LoopContext> context, grpc_channel* channel,
+    std::shared_ptr<Connection> connection) {
   // The last reference may be dropped on any thread.
   return std::shared_ptr<Channel>(
-      new Channel(std::move(context), channel), [](Channel* self) {
+      new Channel(std::move(context), channel, std::move(connection)),
+      [](Channel* self) {
         const std::shared_ptr<LoopContext> loop = self->context_;
         loop->RunFromPython([self] { delete self; });
       });
 }
 
-Channel::Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel)
+Channel::Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel,
+                 std::shared_ptr<Connection> connection)
     : LoopResident(context.get()),
       context_(std::move(context)),
-      channel_(channel) {}
+      channel_(channel),
+      connection_(std::move(connection)) {
+  if (connection_ != nullptr) connection_->channel = this;
+}
 
 Channel::~Channel() {
   Close();
+  if (connection_ != nullptr) connection_->channel = nullptr;
   for (Watch* watch : watches_) {
     if (watch != nullptr) watch->Detach();
   }
@@ -83,6 +130,15 @@ void Channel::Close() {
   Leave();
   grpc_channel_destroy(std::exchange(channel_, nullptr));
   for (ClientCall* call : calls_) call->ReleaseCore();
+  if (connection_ != nullptr) EndWatches(GRPC_CHANNEL_SHUTDOWN);
+}
+
+void Channel::EndWatches(grpc_connectivity_state state) {
+  for (size_t last = 0; last < watches_.size(); ++last) {
+    if (watches_[last] != nullptr && last != static_cast<size_t>(state)) {
+      watches_[last]->End();
+    }
+  }
 }
 
 void* Channel::RegisterMethod(const std::string& method) {
@@ -107,6 +163,9 @@ PyObject* Channel::CallOwners() const {
 
 grpc_connectivity_state Channel::CheckConnectivity(bool try_to_connect) {
   if (channel_ == nullptr) return GRPC_CHANNEL_SHUTDOWN;
+  if (connection_ != nullptr) {
+    return connection_->state.load(std::memory_order_relaxed);
+  }
   if (context_->InLoopThread()) {
     LoopBridge::CallScope scope(context_->bridge());
     return grpc_channel_check_connectivity_state(channel_,
@@ -126,6 +185,12 @@ void Channel::WatchConnectivity(grpc_connectivity_state last,
   if (watches_[last] != nullptr) return watches_[last]->Add(future);
   auto* watch = new Watch(this, last);
   watch->Add(future);
+  if (connection_ != nullptr) {
+    if (connection_->state.load(std::memory_order_relaxed) != last) {
+      watch->End();
+    }
+    return;
+  }
   grpc_channel_watch_connectivity_state(channel_, last,
                                         gpr_inf_future(GPR_CLOCK_MONOTONIC),
                                         context_->cq(), watch->tag());

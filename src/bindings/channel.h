@@ -21,6 +21,7 @@
 namespace uvgrpc {
 
 class ClientCall;
+class Server;
 
 // Loop thread, but for CheckConnectivity; shared by the Python object and the
 // calls on it, which may drop it on any thread.
@@ -33,6 +34,10 @@ class Channel final : public LoopResident,
                                       const std::string& target,
                                       grpc_channel_credentials* credentials,
                                       ChannelArgs* args);
+  // A channel to a server of the same loop, which has started and not begun to
+  // shut down.
+  static std::shared_ptr<Channel> NewInproc(
+      std::shared_ptr<LoopContext> context, Server* server, ChannelArgs* args);
 
   const std::shared_ptr<LoopContext>& shared_context() const {
     return context_;
@@ -65,13 +70,22 @@ class Channel final : public LoopResident,
 
  private:
   class Watch;
+  struct Connection;
 
   ~Channel();
-  Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel);
+  Channel(std::shared_ptr<LoopContext> context, grpc_channel* channel,
+          std::shared_ptr<Connection> connection);
+  static std::shared_ptr<Channel> Share(std::shared_ptr<LoopContext> context,
+                                        grpc_channel* channel,
+                                        std::shared_ptr<Connection> connection);
+  // Ends the watches for a change of another state than `state`.
+  void EndWatches(grpc_connectivity_state state);
   void EndWithLoop() override { Close(); }
 
   const std::shared_ptr<LoopContext> context_;
   grpc_channel* channel_;
+  // Of a channel inside the process: core knows no state of these.
+  const std::shared_ptr<Connection> connection_;
   // What core watches, by the state that is to change: core cannot be told that
   // nobody wants to know any more.
   std::array<Watch*, GRPC_CHANNEL_SHUTDOWN + 1> watches_{};

@@ -24,6 +24,23 @@ cdef class Channel:
         self._methods = {}
         self._channel = CChannel.New(loop._context, target.encode(), credentials._core, &args)
 
+    @staticmethod
+    def inproc(Loop loop, event_loop, Server server not None, options):
+        """A channel to a server of the same loop, which runs: no socket is between them."""
+        cdef CChannelArgs args
+        loop._enter()
+        if server._loop is not loop:
+            raise RuntimeError("the server belongs to another event loop: an in-process channel needs both on one")
+        if not server.is_started or server.is_shutting_down or server.is_stopped:
+            raise RuntimeError("the server does not run: start it before a channel inside the process is made to it")
+        _fill_args(&args, options)
+        cdef Channel self = Channel.__new__(Channel)
+        self._loop = loop
+        self.event_loop = event_loop
+        self._methods = {}
+        self._channel = CChannel.NewInproc(loop._context, server._server, &args)
+        return self
+
     @property
     def is_closed(self):
         return self._channel.get().is_closed()

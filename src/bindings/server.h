@@ -65,6 +65,9 @@ class Server final : public LoopResident {
   // Ends all RPCs that are under way. After Shutdown.
   void CancelAllCalls();
 
+  // Null once destroyed.
+  grpc_server* core() const { return server_; }
+
   // Whether it has shut down: no RPC is under way.
   bool is_stopped() const { return stopped_; }
 

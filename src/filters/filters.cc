@@ -18,6 +18,7 @@ void RegisterFilters() {
         init.RegisterFusedFilter(GRPC_SERVER_CHANNEL,
                                  ServerFilterWithoutLimits());
         init.RegisterFusedFilter(GRPC_CLIENT_SUBCHANNEL, ClientFilter());
+        init.RegisterFusedFilter(GRPC_CLIENT_DIRECT_CHANNEL, ClientFilter());
       });
 }
 

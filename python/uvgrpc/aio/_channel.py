@@ -25,6 +25,7 @@ from uvgrpc._runtime.loop import (
     wrong_thread,
 )
 from uvgrpc._under_grpc.recorder import unwrapped
+from uvgrpc.aio._connection import Connection
 from uvgrpc.aio._credentials import call_credentials, channel_factory
 from uvgrpc.aio._intercepted_call import InterceptedCall
 from uvgrpc.aio._interceptor import by_arity
@@ -55,6 +56,8 @@ class Channel(grpc.aio.Channel):
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
       interceptors: client interceptors; the first one is the outermost.
+      connection: what the channel has instead of connecting to `target`, which then only
+        names it in messages.
 
     Raises:
       ValueError: an interceptor implements none of grpc.aio's interfaces, or the
@@ -74,12 +77,15 @@ class Channel(grpc.aio.Channel):
         credentials: Any,
         compression: grpc.Compression | None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] | None,
+        *,
+        connection: Connection | None = None,
     ) -> None:
         if isinstance(target, bytes):
             target = target.decode()
         options = tuple(options or ())
         self._stock_arguments = (target, options, credentials, compression) if self._make_stock else ()
         self._target = target
+        self._connection = connection
         self._is_secure = credentials is not None
         self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
@@ -164,9 +170,11 @@ class Channel(grpc.aio.Channel):
             self._become_stock(event_loop)
             return None
         loop = core_loop(event_loop)
-        self._core = _core.Channel(
-            loop, event_loop, self._target, self._make_credentials(loop), self._options
-        )
+        credentials = self._make_credentials(loop)
+        if self._connection is None:
+            self._core = _core.Channel(loop, event_loop, self._target, credentials, self._options)
+        else:
+            self._core = self._connection.open(loop, event_loop, credentials, self._options)
         self._stock = None
         self._event_loop = event_loop
         leave_in_child(self)
@@ -175,7 +183,7 @@ class Channel(grpc.aio.Channel):
     def _become_stock(self, event_loop: asyncio.AbstractEventLoop) -> None:
         if self._stock is not None and self._stock._loop is event_loop:
             return
-        if self._make_stock is None:
+        if self._make_stock is None or self._connection is not None:
             raise unsupported(event_loop)
         stock = self._make_stock(event_loop, *self._stock_arguments, None)
         stock._unary_unary_interceptors = self._unary_unary_interceptors

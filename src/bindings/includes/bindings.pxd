@@ -105,6 +105,8 @@ cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
         shared_ptr[CChannel] New(
             shared_ptr[CLoopContext], const string&, grpc_channel_credentials*, CChannelArgs*
         )
+        @staticmethod
+        shared_ptr[CChannel] NewInproc(shared_ptr[CLoopContext], CServer*, CChannelArgs*)
         void Close()
         bool is_closed() const
         void* RegisterMethod(const string&)
