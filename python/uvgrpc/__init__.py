@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from uvgrpc._rpc.running import run
     from uvgrpc._rpc.server import Server, server
     from uvgrpc._rpc.service import Method, Service
+    from uvgrpc._rpc.sockets import channel_from_socket, listen_fds
     from uvgrpc._runtime.loop import LoopStats, UnsupportedLoopError, loop_stats
     from uvgrpc._under_grpc.install import install, is_active, is_installed, uninstall
 
@@ -76,6 +77,7 @@ _NAMES = {
     "_rpc.running": ("run",),
     "_rpc.server": ("Server", "server"),
     "_rpc.service": ("Method", "Service"),
+    "_rpc.sockets": ("channel_from_socket", "listen_fds"),
     "_runtime.loop": ("LoopStats", "UnsupportedLoopError", "loop_stats"),
     "_under_grpc.install": ("install", "is_active", "is_installed", "uninstall"),
 }
@@ -106,11 +108,13 @@ __all__ = (
     "UnsupportedLoopError",
     "__version__",
     "aio",
+    "channel_from_socket",
     "deadline",
     "insecure_channel",
     "install",
     "is_active",
     "is_installed",
+    "listen_fds",
     "loop_stats",
     "proto",
     "reflect",

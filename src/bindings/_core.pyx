@@ -12,6 +12,7 @@ One module in several files, included below: what all share is here.
 import logging
 from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop
 from inspect import isasyncgenfunction, iscoroutinefunction
+from os import close
 from threading import get_ident
 from weakref import WeakKeyDictionary, ref
 

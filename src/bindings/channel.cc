@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/bindings/client_call.h"
+#include "src/bindings/connected_channel.h"
 #include "src/bindings/py_ref.h"
 #include "src/bindings/server.h"
 #include "src/bindings/waiters.h"
@@ -93,6 +94,17 @@ std::shared_ptr<Channel> Channel::NewInproc(
         }
       });
   return Share(std::move(context), channel, std::move(connection));
+}
+
+absl::StatusOr<std::shared_ptr<Channel>> Channel::NewConnected(
+    std::shared_ptr<LoopContext> context, int fd,
+    grpc_channel_credentials* credentials, ChannelArgs* args) {
+  LoopBridge::CallScope scope(context->bridge());
+  args->Add(context->EngineArg());
+  absl::StatusOr<grpc_channel*> channel =
+      CreateConnectedChannel(fd, credentials, args->core());
+  if (!channel.ok()) return channel.status();
+  return Share(std::move(context), *channel, nullptr);
 }
 
 std::shared_ptr<Channel> Channel::Share(

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
 #include "src/bindings/channel_args.h"
 #include "src/bindings/loop_context.h"
 
@@ -38,6 +39,12 @@ class Channel final : public LoopResident,
   // shut down.
   static std::shared_ptr<Channel> NewInproc(
       std::shared_ptr<LoopContext> context, Server* server, ChannelArgs* args);
+
+  // A channel over a connected stream socket, which is taken over in any case,
+  // and nothing else: see connected_channel.h. Fails when it is not fit for it.
+  static absl::StatusOr<std::shared_ptr<Channel>> NewConnected(
+      std::shared_ptr<LoopContext> context, int fd,
+      grpc_channel_credentials* credentials, ChannelArgs* args);
 
   const std::shared_ptr<LoopContext>& shared_context() const {
     return context_;

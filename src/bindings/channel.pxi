@@ -41,6 +41,30 @@ cdef class Channel:
         self._channel = CChannel.NewInproc(loop._context, server._server, &args)
         return self
 
+    @staticmethod
+    def connected(Loop loop, event_loop, int fd, ChannelCredentials credentials not None, options):
+        """A channel over a connected socket, which is taken over in any case, and no other.
+
+        Raises OSError if it is not fit for that.
+        """
+        cdef CChannelArgs args
+        cdef StatusOr[shared_ptr[CChannel]] channel
+        try:
+            loop._enter()
+            _fill_args(&args, options)
+        except BaseException:
+            close(fd)
+            raise
+        channel = CChannel.NewConnected(loop._context, fd, credentials._core, &args)
+        if not channel.ok():
+            raise OSError(channel.status().ToString().decode())
+        cdef Channel self = Channel.__new__(Channel)
+        self._loop = loop
+        self.event_loop = event_loop
+        self._methods = {}
+        self._channel = channel.value()
+        return self
+
     @property
     def is_closed(self):
         return self._channel.get().is_closed()

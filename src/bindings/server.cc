@@ -8,6 +8,13 @@
 #include "src/bindings/py_ref.h"
 #include "src/bindings/python_hooks.h"
 #include "src/bindings/server_call.h"
+#include "src/core/credentials/transport/security_connector.h"
+#include "src/core/credentials/transport/transport_credentials.h"
+#include "src/core/ext/transport/chttp2/server/chttp2_server.h"
+#include "src/core/lib/channel/channel_args.h"
+#include "src/core/lib/iomgr/exec_ctx.h"
+#include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/tcp_options.h"
 
 namespace uvgrpc {
 
@@ -78,6 +85,34 @@ int Server::AddPort(const std::string& address,
   if (shutdown_started_) return 0;
   LoopBridge::CallScope scope(context_->bridge());
   return grpc_server_add_http2_port(server_, address.c_str(), credentials);
+}
+
+absl::StatusOr<int> Server::AddSocket(int fd,
+                                      grpc_server_credentials* credentials) {
+  if (shutdown_started_) {
+    return absl::FailedPreconditionError("the server was stopped");
+  }
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_core::ExecCtx exec_ctx;
+  const absl::StatusOr<ResolvedAddress> address = LocalAddressOf(fd);
+  if (!address.ok()) return address.status();
+  auto connector =
+      credentials->create_security_connector(grpc_core::ChannelArgs());
+  if (connector == nullptr) {
+    return absl::InvalidArgumentError("the credentials cannot be used");
+  }
+  // What core's own AddPort does, but for the name that it looks up.
+  grpc_core::Server* core = grpc_core::Server::FromC(server_);
+  int port = 0;
+  const absl::Status status = grpc_core::NewChttp2ServerListener::Create(
+      core, *address,
+      core->channel_args()
+          .SetObject(credentials->Ref())
+          .SetObject(std::move(connector))
+          .Set(kAdoptedSocketArg, fd),
+      &port);
+  if (!status.ok()) return status;
+  return port;
 }
 
 int Server::AddMethod(const std::string& path, bool reads_request) {

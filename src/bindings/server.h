@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "src/bindings/channel_args.h"
 #include "src/bindings/completion.h"
 #include "src/bindings/loop_context.h"
@@ -51,6 +52,10 @@ class Server final : public LoopResident {
   // cannot be used or the server was shut down. Before Start. `credentials` are
   // borrowed and may be null.
   int AddPort(const std::string& address, grpc_server_credentials* credentials);
+
+  // Listens on `fd`, a stream socket that is bound, which stays the caller's.
+  // Returns the port, 1 for a Unix socket. As AddPort.
+  absl::StatusOr<int> AddSocket(int fd, grpc_server_credentials* credentials);
 
   // Returns the index that on_request will name. With `reads_request`, RPCs are
   // delivered with their request message. Before Start; each path once.

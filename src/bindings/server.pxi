@@ -133,6 +133,17 @@ cdef class Server:
         self._loop._enter()
         return self._server.AddPort(address.encode(), credentials._core)
 
+    def add_socket(self, int fd, ServerCredentials credentials not None):
+        """Listens on a bound socket, which stays the caller's. Returns its port, 1 for a Unix socket.
+
+        Raises OSError if that cannot be.
+        """
+        self._loop._enter()
+        cdef StatusOr[int] port = self._server.AddSocket(fd, credentials._core)
+        if not port.ok():
+            raise OSError(port.status().ToString().decode())
+        return port.value()
+
     def add_method(self, Method method):
         """Registers a method with core, which then reads its request by itself."""
         self._server.AddMethod(method.name.encode(), not method.request_streaming)

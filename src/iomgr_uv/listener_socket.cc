@@ -4,6 +4,7 @@
 #include "src/iomgr_uv/listener_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -134,6 +135,14 @@ absl::StatusOr<std::vector<ListenerSocket>> BindWildcard(
   return sockets;
 }
 
+absl::StatusOr<std::vector<ListenerSocket>> Only(
+    absl::StatusOr<ListenerSocket> socket) {
+  if (!socket.ok()) return socket.status();
+  std::vector<ListenerSocket> sockets;
+  sockets.push_back(*std::move(socket));
+  return sockets;
+}
+
 }  // namespace
 
 absl::StatusOr<ListenerSocket> ListenerSocket::Bind(
@@ -162,7 +171,30 @@ absl::StatusOr<ListenerSocket> ListenerSocket::Bind(
   }
   const absl::StatusOr<ResolvedAddress> bound = LocalAddressOf(fd.get());
   if (!bound.ok()) return bound.status();
-  return ListenerSocket(std::move(fd), *bound);
+  return ListenerSocket(std::move(fd), *bound, UnixSocketFile(*bound));
+}
+
+absl::StatusOr<ListenerSocket> ListenerSocket::Adopt(
+    int fd, const TcpOptions& options) {
+  OwnedFd own(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!own.is_open()) return ErrnoStatus(errno, "fcntl(F_DUPFD_CLOEXEC)");
+  const absl::StatusOr<ResolvedAddress> bound = LocalAddressOf(own.get());
+  if (!bound.ok()) return bound.status();
+  absl::Status status = CheckSupported(*bound);
+  if (status.ok()) {
+    status = PrepareAdoptedSocket(own.get(), FamilyOf(*bound), options);
+  }
+  if (!status.ok()) return status;
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(own.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+      listens == 0) {
+    if (listen(own.get(), kBacklog) != 0) {
+      return ErrnoStatus(
+          errno, absl::StrCat("Failed to listen at ", Describe(*bound)));
+    }
+  }
+  return ListenerSocket(std::move(own), *bound, UnixSocketFile());
 }
 
 int ListenerSocket::port() const { return ResolvedAddressGetPort(address_); }
@@ -176,6 +208,9 @@ void ListenerSocket::Close() {
 
 absl::StatusOr<std::vector<ListenerSocket>> BindListenerSockets(
     const ResolvedAddress& address, const TcpOptions& options) {
+  if (options.adopted_socket != TcpOptions::kUnset) {
+    return Only(ListenerSocket::Adopt(options.adopted_socket, options));
+  }
   absl::Status status = CheckSupported(address);
   if (!status.ok()) return status;
   const std::optional<int> wildcard_port =
@@ -185,12 +220,7 @@ absl::StatusOr<std::vector<ListenerSocket>> BindListenerSockets(
                ? BindLocalAddresses(*wildcard_port, options)
                : BindWildcard(*wildcard_port, options);
   }
-  absl::StatusOr<ListenerSocket> socket =
-      ListenerSocket::Bind(Unmapped(address), options);
-  if (!socket.ok()) return socket.status();
-  std::vector<ListenerSocket> sockets;
-  sockets.push_back(*std::move(socket));
-  return sockets;
+  return Only(ListenerSocket::Bind(Unmapped(address), options));
 }
 
 }  // namespace uvgrpc

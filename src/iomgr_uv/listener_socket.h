@@ -17,7 +17,8 @@ namespace uvgrpc {
 
 // A socket that is bound and listens; connections wait in the kernel's queue
 // until somebody accepts them. Any thread. Not polled by anybody when it is
-// closed or destroyed, which also removes the file of a Unix socket.
+// closed or destroyed, which also removes the file of a Unix socket that was
+// bound here.
 class ListenerSocket {
  public:
   ListenerSocket(ListenerSocket&&) = default;
@@ -28,6 +29,12 @@ class ListenerSocket {
   static absl::StatusOr<ListenerSocket> Bind(const ResolvedAddress& address,
                                              const TcpOptions& options);
 
+  // Listens on a socket that was bound elsewhere, and may listen already. `fd`
+  // stays the caller's: this one is another descriptor of the socket, whose
+  // file, if it has one, is left alone at the end.
+  static absl::StatusOr<ListenerSocket> Adopt(int fd,
+                                              const TcpOptions& options);
+
   int fd() const { return fd_.get(); }
   // What the socket is bound to.
   const ResolvedAddress& address() const { return address_; }
@@ -37,8 +44,9 @@ class ListenerSocket {
   void Close();
 
  private:
-  ListenerSocket(OwnedFd fd, const ResolvedAddress& address)
-      : fd_(std::move(fd)), address_(address), file_(address) {}
+  ListenerSocket(OwnedFd fd, const ResolvedAddress& address,
+                 UnixSocketFile file)
+      : fd_(std::move(fd)), address_(address), file_(std::move(file)) {}
 
   OwnedFd fd_;
   ResolvedAddress address_;
@@ -48,7 +56,8 @@ class ListenerSocket {
 // Listens at an address that a user gave: a wildcard (0.0.0.0 or ::) means both
 // IP versions where there are both, on one dual-stack socket where that can be,
 // or each local address when the options ask for that. At least one socket, all
-// with the same port, or the reasons why there is none.
+// with the same port, or the reasons why there is none. Just the socket that
+// the options name, if they name one.
 absl::StatusOr<std::vector<ListenerSocket>> BindListenerSockets(
     const ResolvedAddress& address, const TcpOptions& options);
 

@@ -135,6 +135,7 @@ TcpOptions::TcpOptions(const EndpointConfig& config) {
   allow_reuse_port = config.GetInt(GRPC_ARG_ALLOW_REUSEPORT).value_or(1) > 0;
   expand_wildcard_addresses =
       config.GetInt(GRPC_ARG_EXPAND_WILDCARD_ADDRS).value_or(0) > 0;
+  adopted_socket = IntOr(kUnset, 0, INT_MAX, config.GetInt(kAdoptedSocketArg));
   auto* mutator = static_cast<grpc_socket_mutator*>(
       config.GetVoidPointer(GRPC_ARG_SOCKET_MUTATOR));
   if (mutator != nullptr) {
@@ -165,6 +166,17 @@ absl::Status PrepareListenerSocket(int fd, int family,
       status = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
     }
     if (status.ok()) status = PrepareTcp(fd, options, /*is_client=*/false);
+  }
+  if (!status.ok()) return status;
+  return Mutate(fd, GRPC_FD_SERVER_LISTENER_USAGE, options);
+}
+
+absl::Status PrepareAdoptedSocket(int fd, int family,
+                                  const TcpOptions& options) {
+  absl::Status status = SetFlags(fd);
+  if (status.ok() && family != AF_UNIX) {
+    status = SetDscp(fd, options.dscp);
+    SetUserTimeout(fd, options, /*is_client=*/false);
   }
   if (!status.ok()) return status;
   return Mutate(fd, GRPC_FD_SERVER_LISTENER_USAGE, options);

@@ -15,6 +15,9 @@
 
 namespace uvgrpc {
 
+// The channel argument of a listener that has its socket already.
+inline constexpr char kAdoptedSocketArg[] = "uvgrpc.adopted_socket";
+
 // A value: read once from an EndpointConfig, which need not outlive it. Names,
 // ranges and defaults are those of gRPC's own engine; a value out of range
 // counts as not given.
@@ -41,6 +44,9 @@ struct TcpOptions {
   bool allow_reuse_port = true;
   // Whether to bind a wildcard to each local address instead.
   bool expand_wildcard_addresses = false;
+  // kAdoptedSocketArg: a bound socket that a listener takes in place of one of
+  // its own, whatever address it is asked to bind. Borrowed until then.
+  int adopted_socket = kUnset;
   // Null when not given.
   std::shared_ptr<grpc_socket_mutator> socket_mutator;
 };
@@ -54,6 +60,10 @@ absl::Status PrepareClientSocket(int fd, int family, const TcpOptions& options);
 // A listening socket, before it is bound.
 absl::Status PrepareListenerSocket(int fd, int family,
                                    const TcpOptions& options);
+// A socket that somebody else has bound, and may share: what it was bound with
+// stays as it is.
+absl::Status PrepareAdoptedSocket(int fd, int family,
+                                  const TcpOptions& options);
 // A socket that accept4 gave out, which made it non-blocking and closed on
 // exec; most else it has from its listener.
 absl::Status PrepareAcceptedSocket(int fd, int family,

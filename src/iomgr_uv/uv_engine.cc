@@ -8,6 +8,8 @@
 
 #include "src/core/lib/resource_quota/resource_quota.h"
 #include "src/iomgr_uv/default_engine.h"
+#include "src/iomgr_uv/owned_fd.h"
+#include "src/iomgr_uv/socket_address.h"
 #include "src/iomgr_uv/tcp_options.h"
 #include "src/iomgr_uv/uv_connect.h"
 #include "src/iomgr_uv/uv_endpoint.h"
@@ -162,6 +164,15 @@ UvEventEngine::CreatePosixEndpointFromFd(int fd, const EndpointConfig& config,
 
 absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>>
 UvEventEngine::CreateEndpointFromFd(int fd, const EndpointConfig& config) {
+  // From outside, and perhaps made as sockets are by default.
+  OwnedFd owned(fd);
+  const absl::StatusOr<ResolvedAddress> local = LocalAddressOf(fd);
+  absl::Status status = local.status();
+  if (status.ok()) {
+    status = PrepareClientSocket(fd, FamilyOf(*local), TcpOptions(config));
+  }
+  if (!status.ok()) return status;
+  fd = owned.Take();
   return CreatePosixEndpointFromFd(fd, config, AllocatorFor(config));
 }
 

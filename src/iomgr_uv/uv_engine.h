@@ -88,6 +88,7 @@ class UvEventEngine final
   absl::StatusOr<std::unique_ptr<Endpoint>> CreatePosixEndpointFromFd(
       int fd, const EndpointConfig& config,
       MemoryAllocator memory_allocator) override;
+  // Of a connected socket that a program made: prepared as a client's first.
   absl::StatusOr<std::unique_ptr<Endpoint>> CreateEndpointFromFd(
       int fd, const EndpointConfig& config) override;
   ConnectionHandle CreateEndpointFromUnconnectedFd(

@@ -101,7 +101,8 @@ absl::StatusOr<int> ListenerState::Bind(
         "Listener is already started, ports can no longer be bound");
   }
   ResolvedAddress wanted = address;
-  if (CheckSupported(address).ok() && !IsUnixAddress(address) &&
+  if (options_.adopted_socket == TcpOptions::kUnset &&
+      CheckSupported(address).ok() && !IsUnixAddress(address) &&
       grpc_event_engine::experimental::ResolvedAddressGetPort(address) == 0) {
     for (const ListenerSocket& socket : sockets_) {
       if (IsUnixAddress(socket.address())) continue;

@@ -186,6 +186,67 @@ TEST_F(UvListenerTest, AFileAtTheUnixPathIsNotRemoved) {
   unlink(path.c_str());
 }
 
+TEST_F(UvListenerTest, ListensOnASocketThatItWasGiven) {
+  PlainListener given = Listen("ipv4:127.0.0.1:0");
+  const int port = ResolvedAddressGetPort(given.address);
+  TcpOptions options;
+  options.adopted_socket = given.fd.get();
+  Make(options);
+  // Whatever address it is asked for.
+  const auto bound = listener_->Bind(Address("ipv4:0.0.0.0:0"));
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  EXPECT_EQ(*bound, port);
+  // It has a descriptor of its own.
+  given.fd.Reset();
+  ASSERT_TRUE(listener_->Start().ok());
+  OwnedFd client = ConnectTo(given.address);
+  ASSERT_TRUE(client.is_open());
+  ASSERT_TRUE(RunUntil([&] { return accepted_.size() == 1; }));
+  DestroyAndExpectShutdown();
+  EXPECT_FALSE(ConnectTo(given.address).is_open());
+}
+
+TEST_F(UvListenerTest, AGivenSocketMayNotListenYet) {
+  OwnedFd given(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const ResolvedAddress any = Address("ipv4:127.0.0.1:0");
+  ASSERT_EQ(bind(given.get(), any.address(), any.size()), 0);
+  TcpOptions options;
+  options.adopted_socket = given.get();
+  Make(options);
+  ASSERT_TRUE(listener_->Bind(any).ok());
+  ASSERT_TRUE(listener_->Start().ok());
+  OwnedFd client = ConnectTo(*LocalAddressOf(given.get()));
+  ASSERT_TRUE(client.is_open());
+  ASSERT_TRUE(RunUntil([&] { return accepted_.size() == 1; }));
+}
+
+TEST_F(UvListenerTest, TheFileOfAGivenSocketStays) {
+  const std::string path = FreshUnixPath();
+  PlainListener given = Listen("unix:" + path);
+  TcpOptions options;
+  options.adopted_socket = given.fd.get();
+  Make(options);
+  EXPECT_EQ(*listener_->Bind(given.address), 1);
+  DestroyAndExpectShutdown();
+  EXPECT_TRUE(Exists(path));
+  // Whoever gave it goes on.
+  ASSERT_TRUE(ConnectTo(given.address).is_open());
+  unlink(path.c_str());
+}
+
+TEST_F(UvListenerTest, AGivenSocketThatCannotListenIsRefused) {
+  const int before = OpenDescriptors();
+  {
+    OwnedFd datagrams(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    TcpOptions options;
+    options.adopted_socket = datagrams.get();
+    Make(options);
+    EXPECT_FALSE(listener_->Bind(Address("ipv4:127.0.0.1:0")).ok());
+    DestroyAndExpectShutdown();
+  }
+  EXPECT_EQ(OpenDescriptors(), before);
+}
+
 TEST_F(UvListenerTest, BindSaysWhereAndWhy) {
   PlainListener taken = Listen("ipv4:127.0.0.1:0");
   TcpOptions options;

@@ -20,6 +20,7 @@ from uvgrpc._rpc.multi_callable import (
 )
 from uvgrpc._under_grpc.recorder import unwrapped
 from uvgrpc.aio import _channel
+from uvgrpc.aio._connection import Connection
 
 Interceptors = Sequence[grpc.aio.ClientInterceptor]
 Options = Sequence[tuple[str, Any]]
@@ -41,6 +42,8 @@ class Channel(_channel.Channel):
         compression: grpc.Compression | None,
         interceptors: Interceptors | None,
         propagate: Propagation,
+        *,
+        connection: Connection | None = None,
     ) -> None:
         check_propagation(propagate)
         super().__init__(
@@ -49,6 +52,7 @@ class Channel(_channel.Channel):
             None if credentials is None else unwrapped(credentials),
             compression,
             interceptors,
+            connection=connection,
         )
         self._propagate = propagate
 

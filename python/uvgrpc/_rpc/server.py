@@ -15,6 +15,7 @@ import grpc.aio
 from uvgrpc._rpc.context import ServicerContext
 from uvgrpc._rpc.handlers import handlers_of
 from uvgrpc._rpc.servicers import service_of
+from uvgrpc._rpc.sockets import SocketLike, add_socket
 from uvgrpc._runtime.loop import running_loop
 from uvgrpc.aio import _server
 
@@ -77,6 +78,28 @@ class Server(_server.Server):
         self._check_servicers()
         found = service_of(servicer, service)
         self.add_registered_method_handlers(found.name, handlers_of(servicer, found))
+
+    def add_socket(self, sock: SocketLike, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens on a socket that the process was given, or has bound. To be called before start().
+
+        Args:
+          sock: a bound TCP or Unix socket, or its descriptor; it may listen already. It stays the
+            caller's, who may close it: the server has a descriptor of its own. A Unix socket's file is
+            not removed when the server stops.
+          credentials: how its connections are secured; None for an insecure port.
+
+        Returns:
+          The port; of a Unix socket 1.
+
+        Raises:
+          TypeError: it is neither a socket nor a descriptor.
+          ValueError: it is closed, not bound, connected, or no stream socket; or the credentials were
+            made before uvgrpc was imported.
+          RuntimeError: another server listens on it; or this one has started, was stopped, is another
+            process's, or runs in another thread.
+          OSError: it cannot listen.
+        """
+        return add_socket(self, sock, credentials)
 
     def _check_servicers(self) -> None:
         if self._stopping is not None or self._stopped.is_set():

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,3 +57,33 @@ class InprocConnection:
                 "the server does not run: start it before a channel inside the process is made to it"
             )
         return _core.Channel.inproc(loop, event_loop, server._core, options)
+
+
+class SocketConnection:
+    """A connected socket, for one channel on one loop.
+
+    Args:
+      own: taken over.
+    """
+
+    def __init__(self, own: socket.socket) -> None:
+        self._own: socket.socket | None = own
+
+    def __del__(self) -> None:
+        if self._own is not None:
+            self._own.close()
+
+    def open(
+        self,
+        loop: _core.Loop,
+        event_loop: asyncio.AbstractEventLoop,
+        credentials: _core.ChannelCredentials,
+        options: Iterable[tuple[str, Any]],
+    ) -> _core.Channel:
+        own, self._own = self._own, None
+        if own is None:
+            raise RuntimeError(
+                "the channel's connection was used by another event loop or process: "
+                "a channel from a socket has only the one"
+            )
+        return _core.Channel.connected(loop, event_loop, own.detach(), credentials, options)

@@ -29,10 +29,12 @@ class Port(Record):
     Attributes:
       address: what to bind, with the port's number in place of 0.
       credentials: of grpc's; None for an insecure port.
+      adopted: a socket that is bound already, in place of an address.
     """
 
     address: str
     credentials: Any
+    adopted: socket.socket | None
 
 
 class ReservedPorts:
@@ -50,6 +52,7 @@ class ReservedPorts:
 
     def __del__(self) -> None:
         self.release()
+        self.forget()
 
     def add(self, address: str, credentials: Any) -> int:
         """Notes a port, and holds it if it has a number.
@@ -68,8 +71,20 @@ class ReservedPorts:
             address = f"{host}:{number}"
         elif address.startswith("unix:"):
             _check_folder(address.removeprefix("unix:"))
-        self.ports.append(Port(address, credentials))
+        self.ports.append(Port(address, credentials, None))
         return number
+
+    def adopt(self, own: socket.socket, credentials: Any) -> int:
+        """Notes a bound socket, and takes it over. Returns the port; of a Unix socket 1."""
+        self.ports.append(Port("", credentials, own))
+        return 1 if own.family == socket.AF_UNIX else int(own.getsockname()[1])
+
+    def forget(self) -> None:
+        """Forgets all ports. Idempotent."""
+        while self.ports:
+            adopted = self.ports.pop().adopted
+            if adopted is not None:
+                adopted.close()
 
     def release_before_binding(self) -> None:
         """Lets go of the sockets beside which core cannot bind its own."""
@@ -77,7 +92,7 @@ class ReservedPorts:
             self.release()
 
     def release(self) -> None:
-        """Lets go of all sockets. Idempotent."""
+        """Lets go of the sockets that hold ports. Idempotent."""
         while self._sockets:
             self._sockets.pop().close()
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, ClassVar
@@ -123,6 +124,12 @@ class Server(grpc.aio.Server):
             return bool(self._stock._server.is_running())
         return self._core is not None and self._core.is_started and not self._core.is_shutting_down
 
+    def _has_stopped(self) -> bool:
+        """Whether no RPC and no port of it is left in this process."""
+        if self._is_left or self._stopped.is_set():
+            return True
+        return self._core is not None and self._core.is_stopped
+
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that find a method by its name, after those of earlier calls.
 
@@ -205,6 +212,28 @@ class Server(grpc.aio.Server):
                 "set GRPC_VERBOSITY=debug environment variable to see detailed error message."
             )
         return port
+
+    def _add_socket(self, own: socket.socket, credentials: grpc.ServerCredentials | None) -> int:
+        """Has the server listen on a bound socket, which is taken over in any case.
+
+        Returns:
+          The port; of a Unix socket 1.
+
+        Raises:
+          OSError: it cannot listen.
+          RuntimeError: as of add_insecure_port().
+          UnsupportedLoopError: the server's loop is not uvloop's.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(own)
+            self._check_ports()
+            if self._stock is not None:
+                raise unsupported(self._stock._loop)
+            if self._core is not None:
+                return self._core.add_socket(own.fileno(), self._core_credentials(credentials))
+            port = self._ports.adopt(own, credentials)
+            stack.pop_all()
+            return port
 
     def _check_ports(self) -> None:
         """Raises RuntimeError if no port can be added."""
@@ -297,6 +326,7 @@ class Server(grpc.aio.Server):
             await self._stock.stop(grace)
         if self._core is None or self._core.is_stopped:
             self._ports.release()
+            self._ports.forget()
             self._stopped.set()
             return
         if self._stopping is None:
@@ -367,13 +397,16 @@ def _bind(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
     reserved.release_before_binding()
     try:
         for port in reserved.ports:
-            server._add_port(port.address, port.credentials)
+            if port.adopted is None:
+                server._add_port(port.address, port.credentials)
+            else:
+                server._add_socket(port.adopted.dup(), port.credentials)
     except BaseException:
         # It may be tried again, perhaps elsewhere.
         server._core = server._stock = server._event_loop = None
         raise
     else:
-        reserved.ports.clear()
+        reserved.forget()
     finally:
         reserved.release()
 

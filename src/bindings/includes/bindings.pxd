@@ -107,6 +107,10 @@ cdef extern from "src/bindings/channel.h" namespace "uvgrpc" nogil:
         )
         @staticmethod
         shared_ptr[CChannel] NewInproc(shared_ptr[CLoopContext], CServer*, CChannelArgs*)
+        @staticmethod
+        StatusOr[shared_ptr[CChannel]] NewConnected(
+            shared_ptr[CLoopContext], int, grpc_channel_credentials*, CChannelArgs*
+        )
         void Close()
         bool is_closed() const
         void* RegisterMethod(const string&)
@@ -201,6 +205,7 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         CServer* New(shared_ptr[CLoopContext], CChannelArgs*, PyObject*)
         void Abandon()
         int AddPort(const string&, grpc_server_credentials*)
+        StatusOr[int] AddSocket(int, grpc_server_credentials*)
         int AddMethod(const string&, bool)
         void Start()
         void Shutdown()
