@@ -46,13 +46,13 @@ class Channel(_channel.Channel):
         connection: Connection | None = None,
     ) -> None:
         check_propagation(propagate)
+        self._connection = connection
         super().__init__(
             target,
             options or (),
             None if credentials is None else unwrapped(credentials),
             compression,
             interceptors,
-            connection=connection,
         )
         self._propagate = propagate
 

@@ -56,8 +56,6 @@ class Channel(grpc.aio.Channel):
       credentials: None for an insecure channel.
       compression: how messages are compressed, unless a call says otherwise.
       interceptors: client interceptors; the first one is the outermost.
-      connection: what the channel has instead of connecting to `target`, which then only
-        names it in messages.
 
     Raises:
       ValueError: an interceptor implements none of grpc.aio's interfaces, or the
@@ -69,6 +67,8 @@ class Channel(grpc.aio.Channel):
 
     # After install(): makes grpc.aio's own channel, for a loop of another kind.
     _make_stock: Callable[..., Any] | None = None
+    # What the channel has instead of connecting to its target, which then only names it in messages.
+    _connection: Connection | None = None
 
     def __init__(
         self,
@@ -77,15 +77,12 @@ class Channel(grpc.aio.Channel):
         credentials: Any,
         compression: grpc.Compression | None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] | None,
-        *,
-        connection: Connection | None = None,
     ) -> None:
         if isinstance(target, bytes):
             target = target.decode()
         options = tuple(options or ())
         self._stock_arguments = (target, options, credentials, compression) if self._make_stock else ()
         self._target = target
-        self._connection = connection
         self._is_secure = credentials is not None
         self._make_credentials = channel_factory(credentials)
         self._options = (*with_compression(options, compression), _USER_AGENT)
