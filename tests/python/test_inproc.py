@@ -19,7 +19,7 @@ import pytest
 from support import LIMIT, aio, echo, error_of, open_files, resident_bytes, run, until
 
 from uvgrpc import loop_stats
-from uvgrpc.aio._channel import Channel
+from uvgrpc._rpc.channel import Channel
 from uvgrpc.aio._connection import InprocConnection
 
 pytestmark = pytest.mark.uvgrpc_only
@@ -30,7 +30,8 @@ UU, US, SU, SS = "/test.Service/UU", "/test.Service/US", "/test.Service/SU", "/t
 
 def inproc(server: Any, *options: tuple[str, Any], interceptors: Any = None, compression: Any = None) -> Any:
     """A channel to a server that runs, inside the process."""
-    return Channel("inproc", options, None, compression, interceptors, connection=InprocConnection(server))
+    connection = InprocConnection(server)
+    return Channel("inproc", None, options, compression, interceptors, False, connection=connection)
 
 
 @contextlib.asynccontextmanager
