@@ -11,6 +11,7 @@ import grpc
 
 CORE_VERSION: str
 
+def open_sockets() -> list[int]: ...
 def replace_sockets() -> int: ...
 
 class Loop:
@@ -126,6 +127,7 @@ class Channel:
 
 class ClientCall:
     _event_loop: asyncio.AbstractEventLoop
+    _path: bytes
     def _start(
         self,
         channel: Channel,
@@ -207,6 +209,7 @@ class Server:
     def start(self) -> None: ...
     def shutdown(self) -> asyncio.Future[None]: ...
     def cancel_all_calls(self) -> None: ...
+    def running_methods(self) -> list[str]: ...
 
 class ServicerContext:
     def invocation_metadata(self) -> tuple[Any, ...]: ...

@@ -48,6 +48,7 @@ from src.bindings.includes.bindings cimport (
     CNewPluginCallCredentials,
     CNewPythonSigner,
     CNewReloadingTlsServerCredentials,
+    CNotedSockets,
     COutgoingMessages,
     COutgoingMetadata,
     CPeerIdentities,
@@ -186,6 +187,11 @@ cdef void _fill_args(CChannelArgs* args, object options) except *:
                 f"channel argument {name!r} must be int, str or bytes, got {type(value).__name__}; "
                 "objects that point into grpcio's own core cannot be used here"
             )
+
+
+def open_sockets():
+    """The descriptors of all sockets that uvgrpc has open in this process."""
+    return list(CNotedSockets())
 
 
 def replace_sockets():

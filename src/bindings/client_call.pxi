@@ -15,6 +15,7 @@ cdef class ClientCall:
     cdef CClientCall* _call
     cdef Channel _channel
     cdef readonly object _event_loop
+    cdef readonly bytes _path
     cdef object _serializer
     cdef object _deserializer
     cdef object _response
@@ -65,6 +66,7 @@ cdef class ClientCall:
         channel._loop._enter()
         self._channel = channel
         self._event_loop = channel.event_loop
+        self._path = method
         self._serializer = serializer
         self._deserializer = deserializer
         self._response_streaming = response_streaming

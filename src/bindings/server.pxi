@@ -175,6 +175,10 @@ cdef class Server:
         if not self.is_stopped:
             self._server.CancelAllCalls()
 
+    def running_methods(self):
+        """The paths of the RPCs whose handlers are not over."""
+        return [(<ServicerContext>context)._method_name for context in self._running]
+
     cdef _accept(self, CServerCall* call, int index):
         cdef ServicerContext context = self._context_type.__new__(self._context_type)
         call.Ref()

@@ -44,6 +44,19 @@ bool IsNotedSocket(int fd) {
          (WordOf(fd).load(std::memory_order_relaxed) & BitOf(fd)) != 0;
 }
 
+std::vector<int> NotedSockets() {
+  std::vector<int> sockets;
+  for (size_t index = 0; index < g_sockets.size(); ++index) {
+    const uint64_t word = g_sockets[index].load(std::memory_order_relaxed);
+    for (int bit = 0; word != 0 && bit < kBits; ++bit) {
+      if ((word >> bit & 1) != 0) {
+        sockets.push_back(static_cast<int>(index) * kBits + bit);
+      }
+    }
+  }
+  return sockets;
+}
+
 int ReplaceSockets() {
   int count = 0;
   // The other end stays open: a socket without a peer would be readable for

@@ -16,6 +16,8 @@
 #ifndef UVGRPC_IOMGR_UV_SOCKET_REGISTRY_H_
 #define UVGRPC_IOMGR_UV_SOCKET_REGISTRY_H_
 
+#include <vector>
+
 namespace uvgrpc {
 
 // Any thread; no locks, for the child of a process that had several threads has
@@ -26,6 +28,9 @@ void ForgetSocket(int fd);
 
 // Whether the descriptor is one that was noted, and leads where it did.
 bool IsNotedSocket(int fd);
+
+// The descriptors that are noted, at about this time.
+std::vector<int> NotedSockets();
 
 // In the child: exchanges all sockets that were noted, and forgets them. What
 // is written to them disappears, nothing is ever read, no event occurs; they

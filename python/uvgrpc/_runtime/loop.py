@@ -22,6 +22,7 @@ from uvgrpc._runtime.fork import can_be_left_in_child
 _ATTRIBUTE = "_uvgrpc_loop"
 _AT_CLOSE = "_uvgrpc_at_close"
 _SERVERS = "_uvgrpc_servers"
+_CHANNELS = "_uvgrpc_channels"
 
 
 class EndsWithLoop(Protocol):
@@ -130,7 +131,7 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
 
     Closing the loop from then on first ends all RPCs, channels and servers on it.
     """
-    existing: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
+    existing = existing_core_loop(event_loop)
     if existing is not None:
         return existing
     # Not in uvloop's stubs.
@@ -140,6 +141,7 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     attributes[_ATTRIBUTE] = created
     attributes[_AT_CLOSE] = weakref.WeakSet()
     attributes[_SERVERS] = weakref.WeakSet()
+    attributes[_CHANNELS] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
     attributes["run_forever"] = _runner(event_loop, created)
     can_be_left_in_child(event_loop)
@@ -159,6 +161,22 @@ def note_server(event_loop: asyncio.AbstractEventLoop, server: Any) -> None:
 def servers_of(event_loop: asyncio.AbstractEventLoop) -> list[Any]:
     """The servers of a loop, of every kind; also those that have stopped."""
     return list(vars(event_loop).get(_SERVERS, ()))
+
+
+def note_channel(event_loop: asyncio.AbstractEventLoop, channel: Any) -> None:
+    """Has a channel be among those of its loop, which has a core loop. Held weakly."""
+    vars(event_loop)[_CHANNELS].add(channel)
+
+
+def channels_of(event_loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """The channels of a loop, of every kind; also those that are closed."""
+    return list(vars(event_loop).get(_CHANNELS, ()))
+
+
+def existing_core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop | None:
+    """What uvgrpc keeps for `event_loop`; None if it was not used there."""
+    existing: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
+    return existing
 
 
 def _runner(event_loop: asyncio.AbstractEventLoop, native: _core.Loop) -> Callable[[], None]:
@@ -213,7 +231,7 @@ def loop_stats(event_loop: asyncio.AbstractEventLoop | None = None) -> LoopStats
         event_loop = running_loop("loop_stats()")
     elif not is_supported(event_loop):
         raise unsupported(event_loop)
-    native: _core.Loop | None = getattr(event_loop, _ATTRIBUTE, None)
+    native = existing_core_loop(event_loop)
     if native is None:
         return LoopStats(handles=0, residents=0, wakeups=0)
     return LoopStats(native.handle_count, native.resident_count, native.wakeups)

@@ -19,6 +19,7 @@ from uvgrpc._runtime.loop import (
     core_loop,
     current_loop,
     is_supported,
+    note_channel,
     running_loop,
     runs_elsewhere,
     unsupported,
@@ -175,6 +176,7 @@ class Channel(grpc.aio.Channel):
         self._stock = None
         self._event_loop = event_loop
         leave_in_child(self)
+        note_channel(event_loop, self)
         return self._core
 
     def _become_stock(self, event_loop: asyncio.AbstractEventLoop) -> None:

@@ -70,6 +70,9 @@ class Server(grpc.aio.Server):
     _make_stock: Callable[..., Any] | None = None
     _context_type: ClassVar[type[ServicerContext]] = ServicerContext
 
+    # Whether the loop is chosen when it is made, if there is one; else in start().
+    _binds_at_once = True
+
     # A subclass may not be ready: nothing here calls a method that it can override.
     def __init__(
         self,
@@ -108,7 +111,7 @@ class Server(grpc.aio.Server):
         # grpc.aio's own server, when the loop is not uvloop's.
         self._stock: Any = None
         self._event_loop: asyncio.AbstractEventLoop | None = None
-        event_loop = current_loop()
+        event_loop = current_loop() if self._binds_at_once else None
         if event_loop is None or runs_elsewhere(event_loop):
             return
         if is_supported(event_loop) or event_loop.is_running():

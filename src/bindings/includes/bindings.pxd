@@ -44,6 +44,7 @@ cdef extern from "src/iomgr_uv/loop_bridge.h" namespace "uvgrpc" nogil:
 
 
 cdef extern from "src/iomgr_uv/socket_registry.h" namespace "uvgrpc" nogil:
+    vector[int] CNotedSockets "uvgrpc::NotedSockets"()
     int CReplaceSockets "uvgrpc::ReplaceSockets"()
 
 
