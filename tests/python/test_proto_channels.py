@@ -69,7 +69,7 @@ def pool_with(idle: float = 300, maximum: int = 256) -> ChannelPool:
     event_loop = asyncio.get_running_loop()
     core_loop(event_loop)
     pool = ChannelPool(event_loop, idle, maximum)
-    vars(event_loop)["_uvgrpc_channels"] = pool
+    vars(event_loop)["_uvgrpc_channel_pool"] = pool
     return pool
 
 

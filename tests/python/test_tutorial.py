@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,9 @@ def test_client_and_server(folder: Path) -> None:
 
 
 def test_its_tests_pass(folder: Path) -> None:
-    out = _run(folder, [*_command("pytest"), "-p", "no:cacheprovider"])
+    installed = metadata.entry_points(group="pytest11", name="uvgrpc_pytest")
+    plugin = [] if installed else ["-p", "uvgrpc_pytest"]
+    out = _run(folder, [*_command("pytest"), "-p", "no:cacheprovider", *plugin])
     assert "2 passed" in out
 
 

@@ -28,7 +28,7 @@ _IDLE = 300.0
 _MAXIMUM = 256
 
 # As for what else is kept for a loop: it lives and dies with it.
-_ATTRIBUTE = "_uvgrpc_channels"
+_ATTRIBUTE = "_uvgrpc_channel_pool"
 
 
 class _Entry:
