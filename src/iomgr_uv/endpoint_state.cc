@@ -232,6 +232,7 @@ void EndpointState::HandleReadable() {
          (received == 0 || !bridge_->IsBehind())) {
     const absl::Span<uint8_t> space =
         read_buffer_.Prepare().subspan(0, NextPiece());
+    if (closed_) return;  // to get the memory
     const ssize_t size =
         recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (size > 0) {
@@ -255,6 +256,7 @@ void EndpointState::HandleReadable() {
 
 void EndpointState::HandleReceived(size_t size) {
   const grpc_slice slice = read_buffer_.Take(size);
+  if (closed_) return grpc_slice_unref(slice);  // to get the memory
   if (read_target_ != nullptr && incoming_.Length() == 0) {
     grpc_slice_buffer_add_indexed(read_target_->c_slice_buffer(), slice);
     return FinishRead(absl::OkStatus());

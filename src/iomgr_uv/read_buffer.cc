@@ -29,6 +29,7 @@ thread_local uint8_t t_shared[8192];
 ReadBuffer::ReadBuffer(MemoryAllocator allocator, size_t min_size,
                        size_t initial_size, size_t max_size)
     : allocator_(std::move(allocator)),
+      has_quota_(allocator_.IsValid()),
       min_size_(min_size),
       initial_size_(initial_size),
       max_size_(max_size),
@@ -87,8 +88,8 @@ void ReadBuffer::Adapt(size_t size) {
 }
 
 grpc_slice ReadBuffer::Copy(size_t size) {
-  grpc_slice slice = allocator_.IsValid() ? allocator_.MakeSlice(size)
-                                          : grpc_slice_malloc(size);
+  grpc_slice slice =
+      has_quota_ ? MakeSlice(MemoryRequest(size)) : grpc_slice_malloc(size);
   std::memcpy(GRPC_SLICE_START_PTR(slice), t_shared, size);
   return slice;
 }
@@ -99,6 +100,7 @@ void ReadBuffer::Shrink() {
 }
 
 void ReadBuffer::Release() {
+  is_released_ = true;
   DropBlock();
   allocator_.Reset();
 }
@@ -114,9 +116,9 @@ bool ReadBuffer::AllSlicesReleased() const {
 
 void ReadBuffer::Allocate(size_t at_least) {
   DropBlock();
-  if (allocator_.IsValid()) {
+  if (has_quota_) {
     // The quota may grant less when memory is short.
-    block_ = allocator_.MakeSlice(
+    block_ = MakeSlice(
         MemoryRequest(std::min(at_least, target_size_), target_size_));
   } else {
     block_ = grpc_slice_malloc_large(target_size_);
@@ -124,6 +126,14 @@ void ReadBuffer::Allocate(size_t at_least) {
   block_start_ = block_.data.refcounted.bytes;
   block_size_ = block_.data.refcounted.length;
   block_target_ = target_size_;
+}
+
+grpc_slice ReadBuffer::MakeSlice(MemoryRequest request) {
+  // Release must not take it from under the call.
+  MemoryAllocator allocator = std::move(allocator_);
+  const grpc_slice slice = allocator.MakeSlice(request);
+  if (!is_released_) allocator_ = std::move(allocator);
+  return slice;
 }
 
 void ReadBuffer::DropBlock() {

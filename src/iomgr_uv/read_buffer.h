@@ -53,7 +53,10 @@ class ReadBuffer {
   // Up to how many bytes are little.
   static constexpr size_t kSmallRead = 1024;
 
-  // Lets go of the block and of the quota.
+  // Lets go of the block and of the quota. May be called from inside Prepare or
+  // Take: a quota that is exhausted has core end connections there and then,
+  // and the one that asks may be among them. What they return is valid then,
+  // but nothing should be read any more.
   void Release();
 
  private:
@@ -64,9 +67,13 @@ class ReadBuffer {
   void Adapt(size_t size);
   grpc_slice Copy(size_t size);
   void Allocate(size_t at_least);
+  // From the quota. Runs core's code.
+  grpc_slice MakeSlice(grpc_event_engine::experimental::MemoryRequest request);
   void DropBlock();
 
   grpc_event_engine::experimental::MemoryAllocator allocator_;
+  bool has_quota_;
+  bool is_released_ = false;
   const size_t min_size_;
   const size_t initial_size_;
   const size_t max_size_;

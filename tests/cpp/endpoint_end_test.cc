@@ -314,5 +314,67 @@ TEST_F(BadPollTest, ARowOfWritesThatWaitChangesThePollSetOnce) {
   EXPECT_EQ(starts_, 2) << "on, and off in the end";
 }
 
+// A quota that has core end a connection to get memory for a read of it.
+class EndingAllocator final
+    : public grpc_event_engine::experimental::internal::MemoryAllocatorImpl {
+ public:
+  explicit EndingAllocator(std::function<void()> end) : end_(std::move(end)) {}
+  size_t Reserve(grpc_event_engine::experimental::MemoryRequest r) override {
+    return r.max();
+  }
+  grpc_slice MakeSlice(
+      grpc_event_engine::experimental::MemoryRequest r) override {
+    end_();
+    is_alive_ = is_alive_ && !is_shut_down_;
+    return grpc_slice_malloc_large(r.max());
+  }
+  void Release(size_t) override {}
+  void Shutdown() override { is_shut_down_ = true; }
+
+  bool is_alive() const { return is_alive_; }
+
+ private:
+  std::function<void()> end_;
+  bool is_shut_down_ = false;
+  bool is_alive_ = true;
+};
+
+TEST_P(EndpointEndTest, AConnectionEndedByAQuotaThatItAsksForMemory) {
+  // Of a small read, which is copied, and of one with a block of its own.
+  for (const size_t size : {size_t{10}, size_t{5000}, size_t{100'000}}) {
+    auto [ours, theirs] = is_tcp() ? TcpPair() : UnixPair();
+    int asked = 0;
+    auto impl = std::make_shared<EndingAllocator>([&] {
+      if (++asked == (size == 10 ? 1 : 2)) endpoint_.reset();
+    });
+    endpoint_ = Make(std::move(ours), {},
+                     grpc_event_engine::experimental::MemoryAllocator(impl));
+    peer_ = std::move(theirs);
+    SliceBuffer buffer;
+    Outcome read;
+    std::function<void(absl::Status)> next = [&](absl::Status status) {
+      read.status = status;
+      if (!status.ok()) {
+        ++read.calls;
+      } else if (!endpoint_->Read(next, &buffer, {})) {
+        return;
+      }
+    };
+    ASSERT_FALSE(endpoint_->Read(next, &buffer, {}));
+    std::thread writer([&, fd = peer_.get()] {
+      // In two pieces, such that the second has a block.
+      const std::string text(size, 'x');
+      (void)!send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+      (void)!send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    });
+    ASSERT_TRUE(RunUntil([&] { return read.done(); }));
+    writer.join();
+    EXPECT_EQ(read.calls, 1);
+    EXPECT_EQ(read.status.code(), absl::StatusCode::kCancelled);
+    EXPECT_TRUE(impl->is_alive()) << "shut down while it is asked";
+    EXPECT_EQ(endpoint_, nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace uvgrpc
