@@ -52,16 +52,26 @@ Acceptor::Acceptor(std::shared_ptr<LoopBridge> bridge, ListenerSocket socket,
       on_accepted_(std::move(on_accepted)) {}
 
 absl::Status Acceptor::Open() {
-  int error = poll_.Init(bridge_, this, UV_POLL, [&](uv_poll_t* handle) {
-    return bridge_->uv().poll_init(bridge_->loop(), handle, socket_.fd());
-  });
-  if (error == 0) error = StartPolling();
-  return UvStatus(bridge_->uv(), error,
-                  absl::StrCat("accept at ", Describe(socket_.address())));
+  const int error =
+      pause_.Init(bridge_, this, UV_TIMER, [&](uv_timer_t* timer) {
+        return bridge_->uv().timer_init(bridge_->loop(), timer);
+      });
+  if (error != 0) return ErrorStatus(error);
+  StartPolling();
+  return absl::OkStatus();
 }
 
-int Acceptor::StartPolling() {
-  return bridge_->uv().poll_start(poll_.get(), UV_READABLE, &OnReadable);
+void Acceptor::StartPolling() {
+  int error = 0;
+  if (!poll_.is_open()) {
+    error = poll_.Init(bridge_, this, UV_POLL, [&](uv_poll_t* handle) {
+      return bridge_->uv().poll_init(bridge_->loop(), handle, socket_.fd());
+    });
+  }
+  if (error == 0) {
+    error = bridge_->uv().poll_start(poll_.get(), UV_READABLE, &OnReadable);
+  }
+  if (error != 0) Pause(error);
 }
 
 void Acceptor::Close(const std::shared_ptr<void>& keep_alive) {
@@ -71,9 +81,11 @@ void Acceptor::Close(const std::shared_ptr<void>& keep_alive) {
   socket_.Close();
 }
 
-void Acceptor::OnReadable(uv_poll_t* handle, int, int) {
-  // What libuv may report as an error shows in accept, too.
-  PollHandle::OwnerOf(handle)->HandleReadable();
+void Acceptor::OnReadable(uv_poll_t* handle, int error, int) {
+  Acceptor* self = PollHandle::OwnerOf(handle);
+  self->HandleReadable();
+  // libuv has stopped polling. What it reports shows in accept, too, or goes.
+  if (error != 0 && self->poll_.is_open()) self->Pause(error);
 }
 
 void Acceptor::HandleReadable() {
@@ -86,26 +98,21 @@ void Acceptor::HandleReadable() {
     } else if (errno == EAGAIN) {
       return;
     } else if (!IsConnectionError(errno)) {
-      return Pause(errno);
+      return Pause(-errno);
     }
   }
 }
 
-void Acceptor::Pause(int error) {
+void Acceptor::Pause(int uv_error) {
   LOG_EVERY_N_SEC(ERROR, 10)
-      << ErrnoStatus(error,
-                     absl::StrCat("accept at ", Describe(socket_.address())))
-             .message()
-      << "; connections wait";
-  if (!pause_.is_open()) {
-    const int init_error =
-        pause_.Init(bridge_, this, UV_TIMER, [&](uv_timer_t* timer) {
-          return bridge_->uv().timer_init(bridge_->loop(), timer);
-        });
-    if (init_error != 0) return;
-  }
-  bridge_->uv().poll_stop(poll_.get());
+      << ErrorStatus(uv_error).message() << "; connections wait";
+  if (poll_.is_open()) bridge_->uv().poll_stop(poll_.get());
   bridge_->uv().timer_start(pause_.get(), &OnPauseOver, kPauseMilliseconds, 0);
+}
+
+absl::Status Acceptor::ErrorStatus(int uv_error) const {
+  return UvStatus(bridge_->uv(), uv_error,
+                  absl::StrCat("accept at ", Describe(socket_.address())));
 }
 
 void Acceptor::OnPauseOver(uv_timer_t* handle) {
@@ -114,7 +121,7 @@ void Acceptor::OnPauseOver(uv_timer_t* handle) {
 
 void Acceptor::HandlePauseOver() {
   LoopBridge::CallbackScope scope(bridge_.get());
-  (void)StartPolling();
+  StartPolling();
 }
 
 }  // namespace uvgrpc

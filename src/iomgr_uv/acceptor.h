@@ -22,7 +22,7 @@ namespace uvgrpc {
 // Polls a socket and accepts a bounded number of connections at a time, itself
 // instead of through uv_listen: that accepts one connection a callback and,
 // when descriptors run out, drops all that wait. Here they go on waiting, and
-// the loop sleeps meanwhile.
+// the loop sleeps meanwhile. So it does when libuv cannot poll the socket.
 //
 // Part of a LoopObject. Loop thread.
 class Acceptor {
@@ -33,6 +33,7 @@ class Acceptor {
   Acceptor(std::shared_ptr<LoopBridge> bridge, ListenerSocket socket,
            OnAccepted on_accepted);
 
+  // Fails only when there is not even memory to try again later with.
   absl::Status Open();
 
   // Stops, and closes the socket. Idempotent. `keep_alive` keeps this object
@@ -46,10 +47,12 @@ class Acceptor {
   static void OnReadable(uv_poll_t* handle, int error, int events);
   static void OnPauseOver(uv_timer_t* handle);
 
-  int StartPolling();
+  // Polls, or tries to after a pause.
+  void StartPolling();
   void HandleReadable();
   void HandlePauseOver();
-  void Pause(int error);
+  void Pause(int uv_error);
+  absl::Status ErrorStatus(int uv_error) const;
 
   const std::shared_ptr<LoopBridge> bridge_;
   ListenerSocket socket_;
