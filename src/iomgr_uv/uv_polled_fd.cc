@@ -106,10 +106,13 @@ class PolledSocket::Poll final : public LoopObject {
 
   int SetEvents(int events) {
     if (events == events_) return 0;
-    events_ = events;
     const UvApi& uv = socket_->bridge_->uv();
-    return events == 0 ? uv.poll_stop(handle_.get())
-                       : uv.poll_start(handle_.get(), events, &Poll::OnReady);
+    const int error =
+        events == 0 ? uv.poll_stop(handle_.get())
+                    : uv.poll_start(handle_.get(), events, &Poll::OnReady);
+    // What failed is tried again by whoever asks next.
+    events_ = error == 0 ? events : 0;
+    return error;
   }
 
   void HandleLoopClosing() override {
