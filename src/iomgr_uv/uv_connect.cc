@@ -39,6 +39,13 @@ std::string FailedToConnect(const ResolvedAddress& peer) {
   return absl::StrCat(kFailedToConnect, Describe(peer));
 }
 
+// The same of a status that says what went wrong on the way.
+absl::Status FailedToConnect(const ResolvedAddress& peer,
+                             const absl::Status& why) {
+  return absl::Status(why.code(),
+                      absl::StrCat(FailedToConnect(peer), ": ", why.message()));
+}
+
 std::string Uri(const ResolvedAddress& peer) {
   return grpc_event_engine::experimental::ResolvedAddressToURI(peer).value_or(
       Describe(peer));
@@ -79,7 +86,7 @@ class ConnectTable::Attempt final
                                              FamilyOf(peer_), options_,
                                              std::move(allocator_));
     status = state_->Attach();
-    if (!status.ok()) return FinishLater(std::move(status));
+    if (!status.ok()) return FinishLater(FailedToConnect(peer_, status));
     Connect();
   }
 
@@ -100,10 +107,7 @@ class ConnectTable::Attempt final
   // Checks the address and makes the socket, if there is none yet.
   absl::Status Open(OwnedFd* fd) {
     absl::Status status = CheckSupported(peer_);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(FailedToConnect(peer_),
-                                                      ": ", status.message()));
-    }
+    if (!status.ok()) return FailedToConnect(peer_, status);
     if (fd->is_open()) return absl::OkStatus();
     peer_ = Unmapped(peer_);
     const int family = FamilyOf(peer_);
@@ -112,7 +116,8 @@ class ConnectTable::Attempt final
       return ErrnoStatus(errno,
                          absl::StrCat(FailedToConnect(peer_), ": socket"));
     }
-    return PrepareClientSocket(fd->get(), family, options_);
+    status = PrepareClientSocket(fd->get(), family, options_);
+    return status.ok() ? status : FailedToConnect(peer_, status);
   }
 
   void Connect() {
