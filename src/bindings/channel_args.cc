@@ -3,7 +3,12 @@
 
 #include "src/bindings/channel_args.h"
 
+#include <grpc/impl/channel_arg_names.h>
+
+#include <climits>
 #include <cstring>
+
+#include "src/core/ext/transport/chttp2/transport/internal_channel_arg_names.h"
 
 namespace uvgrpc {
 
@@ -30,7 +35,30 @@ void ChannelArgs::AddString(const std::string& key, const std::string& value) {
   args_.push_back(arg);
 }
 
+int ChannelArgs::IntegerOr(const char* key, int fallback) const {
+  int value = fallback;
+  for (const grpc_arg& arg : args_) {
+    if (arg.type == GRPC_ARG_INTEGER && std::strcmp(arg.key, key) == 0) {
+      value = arg.value.integer;
+    }
+  }
+  return value;
+}
+
+void ChannelArgs::MakeKeepaliveEffective() {
+  // Core's default. INT_MAX stands for never, in both.
+  constexpr int kDefaultTimeout = 20'000;
+  const int time = IntegerOr(GRPC_ARG_KEEPALIVE_TIME_MS, 0);
+  const int timeout = IntegerOr(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 0);
+  if ((time <= 0 && timeout <= 0) || time == INT_MAX ||
+      IntegerOr(GRPC_ARG_PING_TIMEOUT_MS, -1) >= 0) {
+    return;
+  }
+  AddInteger(GRPC_ARG_PING_TIMEOUT_MS, timeout > 0 ? timeout : kDefaultTimeout);
+}
+
 const grpc_channel_args* ChannelArgs::core() {
+  MakeKeepaliveEffective();
   core_.num_args = args_.size();
   core_.args = args_.data();
   return &core_;

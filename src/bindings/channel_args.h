@@ -27,6 +27,13 @@ class ChannelArgs {
 
  private:
   char* Keep(const std::string& text);
+  // What an integer argument says last, or `fallback`.
+  int IntegerOr(const char* key, int fallback) const;
+  // Has a ping that is not answered within the keepalive time-out end the
+  // connection. Core 1.85 never sets the timer that is for it (end_write in
+  // chttp2's writing.cc asks for one that is set already), and waits for the
+  // time-out of pings in general, a minute by default.
+  void MakeKeepaliveEffective();
 
   std::deque<std::string> strings_;  // never moves its elements
   std::vector<grpc_arg> args_;
