@@ -67,17 +67,31 @@ int Connect(ares_socket_t socket, const sockaddr* address,
   return connect(socket, address, length);
 }
 
+// c-ares takes EINTR for an error of the server.
+template <typename Call>
+ares_ssize_t WithoutEintr(Call call) {
+  ares_ssize_t size;
+  do {
+    size = call();
+  } while (size < 0 && errno == EINTR);
+  return size;
+}
+
 ares_ssize_t ReceiveFrom(ares_socket_t socket, void* buffer, size_t length,
                          int flags, sockaddr* address,
                          ares_socklen_t* address_length, void* /*user_data*/) {
-  return recvfrom(socket, buffer, length, flags, address, address_length);
+  return WithoutEintr([&] {
+    return recvfrom(socket, buffer, length, flags, address, address_length);
+  });
 }
 
 ares_ssize_t SendTo(ares_socket_t socket, const void* buffer, size_t length,
                     int flags, const sockaddr* address,
                     ares_socklen_t address_length, void* /*user_data*/) {
-  return sendto(socket, buffer, length, flags | MSG_NOSIGNAL, address,
-                address_length);
+  return WithoutEintr([&] {
+    return sendto(socket, buffer, length, flags | MSG_NOSIGNAL, address,
+                  address_length);
+  });
 }
 
 // Buffer sizes, devices and TCP fast open, none of which core asks for.

@@ -37,8 +37,9 @@ bool IsTransient(Site site, int error) {
     case Site::kRecvfrom:
       return error == EAGAIN || error == EINTR;
     case Site::kSendmsg:
-    case Site::kSendto:
       return error == EAGAIN || error == EINTR || error == ENOBUFS;
+    // A datagram that is not sent is c-ares's to send again, a few times.
+    case Site::kSendto:
     case Site::kConnect:
       return error == EINTR;
     default:
