@@ -25,7 +25,8 @@ help:
 	@echo "make test          lint, C++ tests (plain, ASan+UBSan), Python tests"
 	@echo "make tsan          C++ tests under ThreadSanitizer"
 	@echo "make test-asan-python  tests of calls' lives on an extension under ASan+UBSan"
-	@echo "make faults        10,000 faults under the engine, with AddressSanitizer (docs/reliability.md)"
+	@echo "make faults        10,000 faults under the engine, with AddressSanitizer"
+	@echo "make model         random sequences on the engine against a model, 10 minutes, with AddressSanitizer"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -120,6 +121,17 @@ faults: venv
 	$(call say,Faults under the engine: $(FAULTS))
 	$(call sanitized,uvgrpc_faults)
 	@build/asan/tests/cpp/uvgrpc_faults --faults $(FAULTS) --first $(FIRST)
+
+# Not in `make test`, which does so for 8 seconds. SEED: the first.
+MODEL_SECONDS ?= 600
+SEED ?= 1
+
+.PHONY: model
+model: venv
+	$(call say,Random sequences against the model: $(MODEL_SECONDS) s)
+	$(call sanitized,uvgrpc_conformance)
+	@UVGRPC_MODEL_SECONDS=$(MODEL_SECONDS) UVGRPC_MODEL_SEED=$(SEED) build/asan/tests/cpp/uvgrpc_conformance \
+	  --gtest_filter=Model.*
 
 # The tests of calls' lives on a sanitized extension. Not in `make test`.
 ASAN := build/asan-python

@@ -4,6 +4,7 @@
 // Injects faults into the engine, one a case, as many as it is told to:
 //   uvgrpc_faults --faults 10000 [--first SEED]
 //   uvgrpc_faults --seed SEED      one case, again
+// With --leaks 1 LeakSanitizer looks after each case, which is slow.
 // A case follows from its seed. Exit code 1, and the seeds, when some have
 // problems.
 
@@ -23,6 +24,9 @@
 #include "absl/strings/str_cat.h"
 #include "tests/cpp/faults/fault_plan.h"
 #include "tests/cpp/faults/rig.h"
+
+// Of LeakSanitizer, where it is linked in.
+extern "C" __attribute__((weak)) int __lsan_do_recoverable_leak_check();
 
 namespace uvgrpc::faults {
 namespace {
@@ -49,6 +53,7 @@ const Kind& KindOf(uint64_t seed) {
 
 // The case that runs, for the message of one that ends the process.
 std::string g_running;
+bool g_looks_for_leaks = false;
 
 void OnAbort(int signal) {
   (void)!write(STDOUT_FILENO, g_running.data(), g_running.size());
@@ -83,6 +88,13 @@ void RunCase(uint64_t seed, bool is_verbose, Totals* totals) {
     std::fflush(stdout);
   }
   if (has_failed) totals->failed.push_back(seed);
+  if (g_looks_for_leaks && &__lsan_do_recoverable_leak_check != nullptr &&
+      __lsan_do_recoverable_leak_check() != 0) {
+    std::printf("seed %llu: %s; %s: leaks\n",
+                static_cast<unsigned long long>(seed), kind.name,
+                rig.fault().Describe().c_str());
+    totals->failed.push_back(seed);
+  }
 }
 
 int Main(int argc, char** argv) {
@@ -98,6 +110,7 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--faults") == 0) wanted = value;
     if (std::strcmp(argv[i], "--first") == 0) first = value;
     if (std::strcmp(argv[i], "--seed") == 0) seed = value;
+    if (std::strcmp(argv[i], "--leaks") == 0) g_looks_for_leaks = value != 0;
   }
   Totals totals;
   if (seed != 0) {

@@ -91,7 +91,12 @@ void AskSystem(Rig& rig) {
   lookups->Start(query, first.Callback());
   lookups->Start(query, second.Callback());
   const bool cancels = rig.Chance(50);
-  if (cancels) lookups->CancelAll();
+  if (cancels) {
+    // Once libuv has them; there may be answers already.
+    int turns = rig.Between(0, 2);
+    rig.RunUntil("a turn", [&] { return turns-- <= 0; });
+    lookups->CancelAll();
+  }
   rig.RunUntil("the system's answers",
                [&] { return first.times > 0 && second.times > 0; });
   CheckReply(rig, first, cancels);

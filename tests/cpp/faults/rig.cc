@@ -14,6 +14,12 @@
 
 namespace uvgrpc::faults {
 
+namespace {
+
+constexpr int kParts = 10;
+
+}  // namespace
+
 Rig::Rig(uint64_t seed)
     : random_(seed), descriptors_before_(OpenDescriptors()) {
   ForgetTimers();
@@ -66,16 +72,18 @@ void Rig::Arm() { FaultPlan::Get().Arm(fault_); }
 bool Rig::RunUntil(absl::string_view what,
                    absl::FunctionRef<bool()> condition) {
   uv_timer_t deadline;
-  bool expired = false;
+  int expired = 0;
   CHECK_EQ(uv_timer_init(&loop_, &deadline), 0);
   deadline.data = &expired;
   uv_update_time(&loop_);
+  // In parts, for the process may be stopped for a while.
+  const auto part =
+      static_cast<uint64_t>(std::chrono::milliseconds(kLimit).count() / kParts);
   uv_timer_start(
-      &deadline,
-      [](uv_timer_t* timer) { *static_cast<bool*>(timer->data) = true; },
-      static_cast<uint64_t>(std::chrono::milliseconds(kLimit).count()), 0);
+      &deadline, [](uv_timer_t* timer) { ++*static_cast<int*>(timer->data); },
+      part, part);
   condition_ = &condition;
-  while (!expired && turns_ < kTurnLimit && !condition()) {
+  while (expired < kParts && turns_ < kTurnLimit && !condition()) {
     uv_run(&loop_, UV_RUN_ONCE);
     ++turns_;
   }
