@@ -27,6 +27,8 @@ help:
 	@echo "make test-asan-python  tests of calls' lives on an extension under ASan+UBSan"
 	@echo "make faults        10,000 faults under the engine, with AddressSanitizer"
 	@echo "make model         random sequences on the engine against a model, 10 minutes, with AddressSanitizer"
+	@echo "make machine       random lives of channels, calls, forks and loops, by Hypothesis"
+	@echo "make fuzz          libFuzzer on our parsers, 10 minutes"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -132,6 +134,27 @@ model: venv
 	$(call sanitized,uvgrpc_conformance)
 	@UVGRPC_MODEL_SECONDS=$(MODEL_SECONDS) UVGRPC_MODEL_SEED=$(SEED) build/asan/tests/cpp/uvgrpc_conformance \
 	  --gtest_filter=Model.*
+
+# New sequences every time.
+MACHINE_EXAMPLES ?= 500
+
+.PHONY: machine
+machine: venv
+	$(call install,$(TEST),ON)
+	$(call say,Hypothesis on channels, calls, forks and loops: $(MACHINE_EXAMPLES) sequences)
+	@UVGRPC_MACHINE_EXAMPLES=$(MACHINE_EXAMPLES) $(TEST)/bin/pytest tests/python/test_machine.py
+
+# Needs clang with its libFuzzer.
+FUZZ_SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: venv
+	$(call say,libFuzzer on the parsers: $(FUZZ_SECONDS) s)
+	@cmake --preset dev -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
+	@cmake --build --preset dev --target uvgrpc_fuzz
+	@mkdir -p build/fuzz
+	@build/dev/tests/cpp/uvgrpc_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=300 -print_final_stats=1 \
+	  build/fuzz tests/cpp/fuzz/corpus
 
 # The tests of calls' lives on a sanitized extension. Not in `make test`.
 ASAN := build/asan-python
