@@ -29,6 +29,7 @@ help:
 	@echo "make model         random sequences on the engine against a model, 10 minutes, with AddressSanitizer"
 	@echo "make machine       random lives of channels, calls, forks and loops, by Hypothesis"
 	@echo "make fuzz          libFuzzer on our parsers, 10 minutes"
+	@echo "make h2spec        HTTP/2 conformance beside grpc.aio's (needs Go)"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -196,6 +197,13 @@ oracle: venv
 	$(call install,$(TEST),ON)
 	$(call say,Compat suite on grpc.aio as it is)
 	@UVGRPC_TEST_BACKEND=stock $(TEST)/bin/pytest tests/compat
+
+# Conformance to HTTP/2, beside stock's. H2SPEC=--tls does it over TLS.
+.PHONY: h2spec
+h2spec: venv
+	$(call install,$(TEST),ON)
+	$(call say,h2spec)
+	@$(TEST)/bin/python tests/h2spec/compare.py $(H2SPEC)
 
 # A core that counts, what the benchmark makes it count, and the result in the tree.
 PROFILE := build/profile
