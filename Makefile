@@ -30,6 +30,7 @@ help:
 	@echo "make machine       random lives of channels, calls, forks and loops, by Hypothesis"
 	@echo "make fuzz          libFuzzer on our parsers, 10 minutes"
 	@echo "make h2spec        HTTP/2 conformance beside grpc.aio's (needs Go)"
+	@echo "make hostile       attacks, and what a well-behaved client feels of them"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -204,6 +205,13 @@ h2spec: venv
 	$(call install,$(TEST),ON)
 	$(call say,h2spec)
 	@$(TEST)/bin/python tests/h2spec/compare.py $(H2SPEC)
+
+# As in tests/python/test_hostile_http2.py, with figures. ATTACKS='--seconds 5 "ping flood"' chooses.
+.PHONY: hostile
+hostile: venv
+	$(call install,$(TEST),ON)
+	$(call say,Attacks)
+	@PYTHONPATH=tests/python $(TEST)/bin/python -m hostile $(ATTACKS)
 
 # A core that counts, what the benchmark makes it count, and the result in the tree.
 PROFILE := build/profile
