@@ -25,6 +25,7 @@ IncomingMessages::IncomingMessages(Call* call)
 
 IncomingMessages::~IncomingMessages() {
   while (!queue_.empty()) grpc_byte_buffer_destroy(queue_.Pop());
+  call_->context()->CountBuffered(-static_cast<int64_t>(bytes_));
   grpc_byte_buffer_destroy(slot_);
 }
 
@@ -37,7 +38,9 @@ void IncomingMessages::Seed(grpc_byte_buffer* message) {
 }
 
 void IncomingMessages::Push(grpc_byte_buffer* message) {
-  bytes_ += grpc_byte_buffer_length(message);
+  const size_t size = grpc_byte_buffer_length(message);
+  bytes_ += size;
+  call_->context()->CountBuffered(static_cast<int64_t>(size));
   queue_.Push(message);
 }
 
@@ -48,7 +51,9 @@ bool IncomingMessages::has_room() const {
 grpc_byte_buffer* IncomingMessages::Take() {
   if (!has_message()) return nullptr;
   grpc_byte_buffer* message = queue_.Pop();
-  bytes_ -= grpc_byte_buffer_length(message);
+  const size_t size = grpc_byte_buffer_length(message);
+  bytes_ -= size;
+  call_->context()->CountBuffered(-static_cast<int64_t>(size));
   if (wanted_ && !receiving_ && !ended_ && has_room()) call_->Collect();
   return message;
 }

@@ -155,6 +155,7 @@ void LoopContext::StartUpTo(const Collectable* last) {
     collected_ = work->next_collected_;
     if (collected_ == nullptr) collected_tail_ = &collected_;
     --collected_count_;
+    ++start_count_;
     work->is_collected_ = false;
     work->StartCollected();
   }
@@ -243,6 +244,7 @@ void LoopContext::DeliverWhile(TimeLimit* limit) {
   int delivered = 0;
   while (Completion* completion = pending_.Pop()) {
     --pending_count_;
+    ++delivery_count_;
     completion->Deliver();
     NoteException();
     if (limit == nullptr) continue;

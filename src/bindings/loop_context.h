@@ -167,6 +167,24 @@ class LoopContext final : public TurnHooks,
   // Channels and servers that are open, and calls that are under way.
   int resident_count() const { return resident_count_; }
 
+  // Batches that wait to start, and completions that wait for Python.
+  int collected_count() const { return collected_count_; }
+  int waiting_completions() const { return completed_count_ + pending_count_; }
+  // In all: what was started, and what was delivered to Python.
+  uint64_t start_count() const { return start_count_; }
+  uint64_t delivery_count() const { return delivery_count_; }
+
+  // Bytes of messages that wait for Python, or for core. Any thread: calls may
+  // outlive their loop.
+  int64_t buffered_bytes() const {
+    return buffered_bytes_.load(std::memory_order_relaxed);
+  }
+  void CountBuffered(int64_t bytes) {
+    // Two threads never count at a time: it takes the loop's thread, or, once
+    // the loop is closed, the GIL.
+    buffered_bytes_.store(buffered_bytes() + bytes, std::memory_order_relaxed);
+  }
+
   // Delivers what has completed, for some time; the rest goes on in another
   // entry of the ready queue. Returns false, with a Python exception, when the
   // loop is to end. With the GIL, from the top of uvloop's stack.
@@ -227,6 +245,9 @@ class LoopContext final : public TurnHooks,
   PyRef exit_traceback_;
   uint64_t turn_ = 0;
   uint64_t settlings_ = 0;
+  uint64_t start_count_ = 0;
+  uint64_t delivery_count_ = 0;
+  std::atomic<int64_t> buffered_bytes_{0};
   LoopResident* residents_ = nullptr;
   int resident_count_ = 0;
   std::atomic<bool> shut_down_{false};

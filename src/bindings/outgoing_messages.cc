@@ -28,6 +28,11 @@ OutgoingMessages::~OutgoingMessages() {
   ReleaseStarted();
 }
 
+void OutgoingMessages::CountBytes(int64_t bytes) {
+  bytes_ += static_cast<size_t>(bytes);
+  call_->context()->CountBuffered(bytes);
+}
+
 void OutgoingMessages::Push(grpc_slice message, uint32_t flags) {
   if (failed_) {
     grpc_slice_unref(message);
@@ -39,7 +44,7 @@ void OutgoingMessages::Push(grpc_slice message, uint32_t flags) {
     last_turn_ = call_->context()->turn();
   }
   last_push_ = Clock::now();
-  bytes_ += GRPC_SLICE_LENGTH(message);
+  CountBytes(static_cast<int64_t>(GRPC_SLICE_LENGTH(message)));
   queue_.Push(Message{message, flags});
   call_->Collect();
 }
@@ -67,7 +72,7 @@ void OutgoingMessages::Wait(PyObject* future) {
 size_t OutgoingMessages::AddOp(grpc_op* op) {
   if (queue_.empty()) return 0;
   Message message = queue_.Pop();
-  bytes_ -= GRPC_SLICE_LENGTH(message.slice);
+  CountBytes(-static_cast<int64_t>(GRPC_SLICE_LENGTH(message.slice)));
   buffer_ = grpc_raw_byte_buffer_create(&message.slice, 1);
   grpc_slice_unref(message.slice);
   // With more behind it the transport may wait, and write all at once. Not the
@@ -104,7 +109,7 @@ void OutgoingMessages::End() {
 void OutgoingMessages::Fail() {
   failed_ = true;
   while (!queue_.empty()) grpc_slice_unref(queue_.Pop().slice);
-  bytes_ = 0;
+  CountBytes(-static_cast<int64_t>(bytes_));
 }
 
 void OutgoingMessages::WakeWaiters() {

@@ -73,6 +73,8 @@ class OutgoingMessages {
   void WakeWaiters();
 
  private:
+  void CountBytes(int64_t bytes);
+
   using Clock = std::chrono::steady_clock;
   struct Message {
     grpc_slice slice;

@@ -307,6 +307,7 @@ bool EndpointState::Write(Callback&& on_writable, SliceBuffer* data,
     return false;
   }
   outgoing_.Swap(*data);
+  bridge_->CountUnsent(0, outgoing_.Length());
   write_outstanding_ = true;
   on_writable_ = std::move(on_writable);
   tracer_ = std::move(tracer);
@@ -338,9 +339,11 @@ int EndpointState::Send(SliceBuffer* data) {
 }
 
 void EndpointState::HandleWritable() {
+  const size_t unsent = outgoing_.Length();
   const int error = Send(&outgoing_);
+  if (error != EAGAIN) outgoing_.Clear();
+  bridge_->CountUnsent(unsent, outgoing_.Length());
   if (error == EAGAIN) return;
-  outgoing_.Clear();
   write_outstanding_ = false;
   Callback on_writable = std::move(on_writable_);
   on_writable_ = nullptr;
@@ -366,6 +369,7 @@ void EndpointState::Close(absl::Status why) {
   handle_.Close(shared_from_this());
   CloseGracefully(std::move(socket_), family_);
   incoming_.Clear();
+  bridge_->CountUnsent(outgoing_.Length(), 0);
   outgoing_.Clear();
   read_buffer_.Release();
   on_connected_ = nullptr;

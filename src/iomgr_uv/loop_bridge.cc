@@ -70,6 +70,7 @@ LoopObject::~LoopObject() {
 struct LoopBridge::Handles {
   UvHandle<uv_async_t, LoopBridge> async;
   UvHandle<uv_prepare_t, LoopBridge> prepare;
+  UvHandle<uv_check_t, LoopBridge> check;
 
   static void OnAsync(uv_async_t* handle) {
     LoopBridge* bridge = UvHandle<uv_async_t, LoopBridge>::OwnerOf(handle);
@@ -79,6 +80,10 @@ struct LoopBridge::Handles {
 
   static void OnPrepare(uv_prepare_t* handle) {
     UvHandle<uv_prepare_t, LoopBridge>::OwnerOf(handle)->HandlePrepare();
+  }
+
+  static void OnCheck(uv_check_t* handle) {
+    UvHandle<uv_check_t, LoopBridge>::OwnerOf(handle)->HandleCheck();
   }
 };
 
@@ -103,7 +108,15 @@ absl::StatusOr<std::shared_ptr<LoopBridge>> LoopBridge::Create(
         bridge, bridge.get(), UV_PREPARE,
         [&](uv_prepare_t* handle) { return uv.prepare_init(loop, handle); });
   }
+  if (error == 0) {
+    error = handles->check.Init(
+        bridge, bridge.get(), UV_CHECK,
+        [&](uv_check_t* handle) { return uv.check_init(loop, handle); });
+  }
   if (error != 0) return UvStatus(uv, error, "setting up the loop");
+  // These two cannot fail.
+  uv.prepare_start(handles->prepare.get(), &Handles::OnPrepare);
+  uv.check_start(handles->check.get(), &Handles::OnCheck);
   bridge->handles_ = std::move(handles);
   absl::MutexLock lock(bridge->mu_);
   bridge->accepts_remote_ = true;
@@ -132,6 +145,7 @@ void LoopBridge::Claim() {
 
 void LoopBridge::Disclaim() {
   if (!InLoopThread()) return;
+  turn_stats_.Stop();
   loop_thread_.store(0, std::memory_order_relaxed);
 }
 
@@ -252,20 +266,28 @@ void LoopBridge::RunLocalWork(TimeLimit* limit) {
 
 void LoopBridge::ArmPrepare() {
   if (phase_.load(std::memory_order_relaxed) != Phase::kOpen) return;
-  if (!prepare_armed_) {
-    prepare_armed_ = true;
-    CHECK_EQ(uv_.prepare_start(handles_->prepare.get(), &Handles::OnPrepare),
-             0);
-  }
+  prepare_armed_ = true;
   // Armed from its own callback it runs in the next turn: do not sleep first.
   if (in_prepare_ && !IsBehind()) Wake();
 }
 
 void LoopBridge::Wake() { CHECK_EQ(uv_.async_send(handles_->async.get()), 0); }
 
+void LoopBridge::HandleCheck() {
+  // libuv looked at its clock when the poll was over, and not since.
+  turn_stats_.Begin(
+      std::chrono::milliseconds(static_cast<int64_t>(uv_.now(loop_))));
+}
+
 void LoopBridge::HandlePrepare() {
   const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();
-  uv_.prepare_stop(handles_->prepare.get());
+  if (prepare_armed_) StartAndDrain();
+  if (!turn_stats_.has_begun()) HandleCheck();
+  turn_stats_.End(std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void LoopBridge::StartAndDrain() {
   prepare_armed_ = false;
   in_prepare_ = true;
   due_ = local_.size();

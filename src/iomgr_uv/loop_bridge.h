@@ -21,6 +21,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "src/iomgr_uv/turn_stats.h"
 #include "src/iomgr_uv/uv_api.h"
 
 namespace uvgrpc {
@@ -104,10 +105,11 @@ class TurnHooks {
 // posting. It does run in that turn, however far behind they are: a combiner of
 // core's that has yielded stays locked until then, and gathers work. Work that
 // is posted on the loop thread outside a
-// scope (Python code between two polls) arms a prepare handle, which runs after
-// uvloop's ready queue and before the poll. Work from other threads goes
-// through an async handle. With nothing posted neither is armed, so an idle
-// loop sleeps.
+// scope (Python code between two polls) waits for the prepare handle, which runs
+// after uvloop's ready queue and before the poll. Work from other threads goes
+// through an async handle. With nothing posted nothing wakes the loop, so an
+// idle one sleeps; the prepare handle, and a check handle, only look at the
+// clock then.
 //
 // Lifetime: shared by the engine and everything on the loop. Shutdown() closes
 // every handle; afterwards Post still works, through OrphanQueue, so that core
@@ -211,7 +213,17 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   }
   // The same by type, for error messages: "2 tcp, 1 timer". Loop thread.
   std::string DescribeHandles() const;
-  // How often libuv has called us; a measure of wake-ups. Any thread.
+  // How long turns were.
+  const TurnStats& turn_stats() const { return turn_stats_; }
+  // Closures that wait to run.
+  size_t posted_count() const { return local_.size(); }
+  // Bytes that wait for a socket to take them.
+  size_t unsent_bytes() const { return unsent_bytes_; }
+  // For EndpointState.
+  void CountUnsent(size_t before, size_t now) { unsent_bytes_ += now - before; }
+
+  // How often libuv has called us with something to do; a measure of wake-ups.
+  // Any thread.
   uint64_t callback_count() const {
     return callback_count_.load(std::memory_order_relaxed);
   }
@@ -228,7 +240,7 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
     absl::AnyInvocable<void()> function;
     void Run();
   };
-  struct Handles;  // async and prepare
+  struct Handles;  // async, prepare and check
 
   void PostWork(Work work);
   // Runs posted work; with `deliver`, hands over completions too. Not
@@ -241,7 +253,10 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
   void Wake();
+  // A poll is over, with what came of it, or the next one is near.
+  void HandleCheck();
   void HandlePrepare();
+  void StartAndDrain();
   void TakeRemoteWork();
   bool has_work() const {
     return turn_requested_ || delivery_requested_ || !local_.empty();
@@ -272,6 +287,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   bool turn_requested_ = false;
   bool prepare_armed_ = false;
   bool in_prepare_ = false;
+  TurnStats turn_stats_;
+  size_t unsent_bytes_ = 0;
   std::array<int, UV_HANDLE_TYPE_MAX> handles_by_type_{};
 
   std::atomic<int> handle_count_{0};

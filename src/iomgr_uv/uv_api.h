@@ -33,7 +33,8 @@ namespace uvgrpc {
   X(async_send)                \
   X(prepare_init)              \
   X(prepare_start)             \
-  X(prepare_stop)              \
+  X(check_init)                \
+  X(check_start)               \
   X(timer_init)                \
   X(timer_start)               \
   X(poll_init)                 \
