@@ -22,6 +22,7 @@ from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_SetObject, PyErr_SetS
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cython.operator cimport dereference
+from libc.limits cimport INT_MAX
 from libc.stdint cimport int64_t, uint32_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr
@@ -41,6 +42,7 @@ from src.bindings.includes.bindings cimport (
     CFetchResult,
     CIncomingMessages,
     CInitCore,
+    CLoopBridge,
     CLoopContext,
     CLoopFromCapsule,
     CMetadataRequest,
@@ -312,6 +314,24 @@ cdef class Loop:
     def resident_count(self):
         """Channels and servers that are open, and calls that are under way."""
         return self._context.get().resident_count()
+
+    def figures(self):
+        """What loop_stats() tells beside the above: see LoopStats for what follows what."""
+        cdef CLoopContext* context = self._context.get()
+        cdef CLoopBridge* bridge = context.bridge()
+        cdef size_t i
+        return (
+            bridge.turn_stats().last().count() / 1000,
+            bridge.turn_stats().worst().count() / 1000,
+            tuple([bridge.turn_stats().histogram()[i] for i in range(bridge.turn_stats().histogram().size())]),
+            bridge.posted_count(),
+            context.collected_count(),
+            context.waiting_completions(),
+            context.buffered_bytes(),
+            bridge.unsent_bytes(),
+            context.start_count(),
+            context.delivery_count(),
+        )
 
     def describe_handles(self):
         return self._context.get().bridge().DescribeHandles().decode()

@@ -11,6 +11,7 @@
 #include <grpc/grpc.h>
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ class Server final : public LoopResident {
   // Any thread, with the GIL.
   void Abandon();
 
+  // RPCs that come while so many wait to be delivered are refused, without
+  // Python.
+  void set_max_waiting(int count) { max_waiting_ = count; }
+
   // Returns the port, or 0 when the address cannot be bound, the credentials
   // cannot be used or the server was shut down. Before Start. `credentials` are
   // borrowed and may be null.
@@ -82,6 +87,15 @@ class Server final : public LoopResident {
   // Lets go of core's calls that are over, and of core's server when that was
   // the last of them. Once stopped. With the GIL.
   void ReleaseCore();
+
+  // For ServerCall: it waits to be delivered, unless there is no room; and no
+  // longer does.
+  [[nodiscard]] bool AddWaiting() {
+    if (waiting_ >= max_waiting_) return false;
+    ++waiting_;
+    return true;
+  }
+  void RemoveWaiting() { --waiting_; }
 
   // The borrowed Python object or null. Without the GIL only good to see that
   // nobody listens any more.
@@ -123,6 +137,8 @@ class Server final : public LoopResident {
   ShutdownDone shutdown_tag_;
   bool shutdown_started_ = false;
   bool stopped_ = false;
+  int max_waiting_ = std::numeric_limits<int>::max();
+  int waiting_ = 0;
   ServerCall* calls_ = nullptr;
 };
 

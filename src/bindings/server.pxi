@@ -79,7 +79,10 @@ cdef class Server:
       intercept: `await intercept(path, metadata)` does the same for every RPC, when
         there are interceptors; else None.
       run_blocking: `await run_blocking(method, request, context)` runs a handler that
-        is not async; the request is None when there is a stream of them.
+        is not async; the request is None when there is a stream of them. It calls
+        context._thread_began() on the thread.
+      max_waiting_rpcs: of RPCs that wait to be delivered, and of those that wait for a
+        thread, no more than so many; None for no limit.
     """
 
     cdef CServer* _server
@@ -94,6 +97,9 @@ cdef class Server:
     cdef set _running
     cdef set _closing
     cdef object _limit
+    # RPCs whose handlers wait for a thread, and how many may.
+    cdef int _waiting
+    cdef int _max_waiting
     cdef bint _hides_exceptions
     cdef bint _plain_tasks
     # The context of start(), which handlers get a copy of.
@@ -104,7 +110,7 @@ cdef class Server:
     cdef readonly bint is_shutting_down
     cdef readonly bint is_stopped
 
-    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs, cbool hides_exceptions):
+    def __init__(self, Loop loop, event_loop, options, context_type, find_handler, intercept, run_blocking, maximum_concurrent_rpcs, max_waiting_rpcs, cbool hides_exceptions):
         cdef CChannelArgs args
         loop._enter()
         _fill_args(&args, options)
@@ -123,6 +129,11 @@ cdef class Server:
         self._hides_exceptions = hides_exceptions
         self._shutdown_waiters = []
         self._server = CServer.New(loop._context, &args, <PyObject*>self)
+        if max_waiting_rpcs is not None:
+            self._max_waiting = max_waiting_rpcs
+            self._server.set_max_waiting(max_waiting_rpcs)
+        else:
+            self._max_waiting = INT_MAX
 
     def __dealloc__(self):
         if self._server != NULL:

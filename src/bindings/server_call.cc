@@ -102,15 +102,21 @@ grpc_auth_context* ServerCall::NewAuthContext() const {
 bool ServerCall::HandleRequest(bool ok) {
   if (ok) {
     if (method_ < 0) deadline_ = details_.deadline;
-    if (reads_request_) incoming_.Seed(std::exchange(request_, nullptr));
-    EndBatch(Reference::kKeep);
-    return true;
+    if (server_->AddWaiting()) {
+      if (reads_request_) incoming_.Seed(std::exchange(request_, nullptr));
+      EndBatch(Reference::kKeep);
+      return true;
+    }
+    reply_.code = GRPC_STATUS_RESOURCE_EXHAUSTED;
+    reply_.details = "Too many RPCs wait to be handled!";
+    SendReply();
   }
   EndBatch();
   return false;
 }
 
 void ServerCall::DeliverRequest() {
+  server_->RemoveWaiting();
   const PyRef listener =
       context_->is_closed() ? PyRef() : PyRef::BorrowIfAlive(server_->owner());
   if (listener) {

@@ -34,6 +34,7 @@ cdef class ServicerContext:
     cdef bint _no_compression
     cdef bint _handler_over
     cdef bint _is_counted
+    cdef bint _waits_for_thread
     cdef bint _request_streaming
     cdef bint _response_streaming
     cdef bint _request_taken
@@ -285,6 +286,21 @@ cdef class ServicerContext:
     cdef _refuse(self):
         self._send_reply(_RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
 
+    cdef bint _may_wait_for_thread(self):
+        """Counts an RPC that is to wait for a thread; or refuses it."""
+        if self._server._waiting >= self._server._max_waiting:
+            self._send_reply(_RESOURCE_EXHAUSTED, "Too many RPCs wait to be handled!")
+            return False
+        self._waits_for_thread = True
+        self._server._waiting += 1
+        return True
+
+    def _thread_began(self):
+        """It waits no more. Any thread: the GIL guards the count."""
+        if self._waits_for_thread:
+            self._waits_for_thread = False
+            self._server._waiting -= 1
+
     cdef _handle_closed(self):
         task = self._task
         if self._closed_hook is not None:
@@ -306,6 +322,7 @@ cdef class ServicerContext:
         If it has not answered, the status is `unanswered`.
         """
         self._server._forget(self)
+        self._thread_began()
         self._closed_hook = None
         self._task = None
         self._handler_over = True

@@ -241,6 +241,8 @@ async def _serve(ServicerContext context, Method method, bint needs_look_up, bin
             elif context._has_response or ((response is None) != method.response_streaming and context._status is None):
                 raise TypeError(_wrong_response(method, context._has_response))
         elif method._kind == _BLOCKING:
+            if not context._may_wait_for_thread():
+                return
             response = await context._server._run_blocking(method, request, context)
         else:
             response = None

@@ -148,7 +148,8 @@ def server(
       interceptors: grpc.aio's server interceptors; the first one is the outermost.
       options: channel arguments, pairs of a name and a number, str or bytes; and
         ("uvgrpc.hide_exceptions", True) to tell clients of a handler's exception without its type
-        and text.
+        and text, and ("uvgrpc.max_waiting_rpcs", n) to refuse RPCs, with RESOURCE_EXHAUSTED, while
+        n wait for the loop to come to them, or n for a thread of the pool.
       maximum_concurrent_rpcs: RPCs beyond are refused with RESOURCE_EXHAUSTED; None for no limit.
       compression: how messages are compressed.
       thread_pool: where handlers that are not async run; None for one of the server's own.

@@ -289,6 +289,7 @@ async def run_blocking(
 def _run_single(
     behavior: Callable[..., Any], request: Any, context: BlockingServicerContext, _bridge: _Bridge
 ) -> Any:
+    context._context._thread_began()
     try:
         return behavior(request, context)
     except StopIteration as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -27,8 +28,9 @@ _TRACER = (
     "grpc.experimental.server_call_tracer_factory",
     b"grpc.experimental.server_call_tracer_factory",
 )
-# uvgrpc's own option of servers, which core need not know.
+# uvgrpc's own options of servers, which core need not know.
 _HIDE_EXCEPTIONS = "uvgrpc.hide_exceptions"
+_MAX_WAITING = "uvgrpc.max_waiting_rpcs"
 _ALGORITHM_NAMES = {
     grpc.Compression.NoCompression: "identity",
     grpc.Compression.Deflate: "deflate",
@@ -101,11 +103,36 @@ def _integer(name: Any, value: Any) -> int | None:
         raise type(error)(f"channel argument {name!r}: {error}") from None
 
 
-def without_hide_exceptions(options: Iterable[tuple[str, Any]]) -> tuple[Options, bool]:
-    """`options` but for uvgrpc.hide_exceptions, and whether that is set."""
+@dataclass(frozen=True)
+class ServerOptions:
+    """What a server's options say: those of core's, and uvgrpc's own."""
+
+    core: Options
+    hides_exceptions: bool = False
+    max_waiting_rpcs: int | None = None
+
+
+def server_options(options: Iterable[tuple[str, Any]]) -> ServerOptions:
+    """Takes uvgrpc's own options out of a server's.
+
+    Raises:
+      TypeError: uvgrpc.max_waiting_rpcs is not an integer.
+      ValueError: it is not positive.
+      OverflowError: it does not fit in 32 bits.
+    """
     entries = tuple(options)
-    rest = tuple(entry for entry in entries if entry[0] != _HIDE_EXCEPTIONS)
-    return rest, any(bool(value) for name, value in entries if name == _HIDE_EXCEPTIONS)
+    rest = tuple(entry for entry in entries if entry[0] not in (_HIDE_EXCEPTIONS, _MAX_WAITING))
+    hides = any(bool(value) for name, value in entries if name == _HIDE_EXCEPTIONS)
+    limit = None
+    for name, value in entries:
+        if name != _MAX_WAITING:
+            continue
+        limit = operator.index(value)
+        if limit <= 0:
+            raise ValueError(f"{name} must be positive, got {value}")
+        if limit >= 2**31:
+            raise OverflowError(f"{name}: {value} does not fit in 32 bits")
+    return ServerOptions(rest, hides, limit)
 
 
 def compression_entry(compression: grpc.Compression) -> tuple[str, str]:

@@ -32,7 +32,7 @@ from uvgrpc.aio._context import ServicerContext
 from uvgrpc.aio._credentials import check_server_credentials
 from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._handlers import HandlerFinder, Interception
-from uvgrpc.aio._options import with_compression, without_hide_exceptions
+from uvgrpc.aio._options import server_options, with_compression
 from uvgrpc.aio._ports import ReservedPorts
 from uvgrpc.aio._stopping import Stopping
 from uvgrpc.aio._views import ServerView
@@ -54,7 +54,9 @@ class Server(grpc.aio.Server):
       interceptors: server interceptors.
       options: channel arguments, pairs of a name and a number, str or bytes; and
         ("uvgrpc.hide_exceptions", True) to tell clients of a handler's exception without
-        its type and text.
+        its type and text, and ("uvgrpc.max_waiting_rpcs", n) to refuse RPCs, with
+        RESOURCE_EXHAUSTED, while n wait for the loop to come to them, or n for a thread of
+        the pool.
       maximum_concurrent_rpcs: RPCs beyond are refused with RESOURCE_EXHAUSTED; None
         for no limit.
       compression: how messages are compressed.
@@ -93,8 +95,8 @@ class Server(grpc.aio.Server):
         self._all_options = tuple(options or ())
         self._maximum_concurrent_rpcs = maximum_concurrent_rpcs
         self._compression = compression
-        own_options, self._hides_exceptions = without_hide_exceptions(self._all_options)
-        self._options = with_compression(own_options, compression)
+        self._own_options = server_options(self._all_options)
+        self._options = with_compression(self._own_options.core, compression)
         # By service, as grpc.aio's own wants them, and by path.
         self._services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         self._registered: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -426,7 +428,8 @@ def _make_core(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
         Interception(interceptors, find_handler) if interceptors else None,
         functools.partial(run_blocking, server._thread_pool),
         server._maximum_concurrent_rpcs,
-        server._hides_exceptions,
+        server._own_options.max_waiting_rpcs,
+        server._own_options.hides_exceptions,
     )
     leave_in_child(server)
     note_server(event_loop, server)

@@ -1,6 +1,6 @@
 # Declarations only: the C++ classes of src/bindings.
 from cpython.object cimport PyObject
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libcpp cimport bool
 from libcpp.memory cimport shared_ptr
 from libcpp.string cimport string
@@ -36,10 +36,25 @@ cdef extern from "src/iomgr_uv/uv_api.h" namespace "uvgrpc" nogil:
         pass
 
 
+cdef extern from "src/iomgr_uv/turn_stats.h" namespace "uvgrpc" nogil:
+    cdef cppclass CMilliseconds "uvgrpc::TurnStats::Milliseconds":
+        int64_t count() const
+    cdef cppclass CHistogram "uvgrpc::TurnStats::Histogram":
+        uint64_t operator[](size_t) const
+        size_t size() const
+    cdef cppclass CTurnStats "uvgrpc::TurnStats":
+        CMilliseconds last() const
+        CMilliseconds worst() const
+        const CHistogram& histogram() const
+
+
 cdef extern from "src/iomgr_uv/loop_bridge.h" namespace "uvgrpc" nogil:
     cdef cppclass CLoopBridge "uvgrpc::LoopBridge":
         int handle_count() const
         uint64_t callback_count() const
+        const CTurnStats& turn_stats() const
+        size_t posted_count() const
+        size_t unsent_bytes() const
         string DescribeHandles() const
 
 
@@ -71,6 +86,11 @@ cdef extern from "src/bindings/loop_context.h" namespace "uvgrpc" nogil:
         bool DeliverPending() except False
         void NoteException()
         int resident_count() const
+        int collected_count() const
+        int waiting_completions() const
+        uint64_t start_count() const
+        uint64_t delivery_count() const
+        int64_t buffered_bytes() const
         void Shutdown()
 
 
@@ -204,6 +224,7 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
     cdef cppclass CServer "uvgrpc::Server":
         @staticmethod
         CServer* New(shared_ptr[CLoopContext], CChannelArgs*, PyObject*)
+        void set_max_waiting(int)
         void Abandon()
         int AddPort(const string&, grpc_server_credentials*)
         StatusOr[int] AddSocket(int, grpc_server_credentials*)
