@@ -102,9 +102,7 @@ async def main(arguments: argparse.Namespace) -> int:
             ) as target:
                 if not await _attack(target, name, attacks[name], arguments, roots if with_tls else None):
                     wrong.append(name)
-    print(
-        f"\n{len(names)} attacks; over {SUFFERS:g} x quiet, or failed calls: {', '.join(wrong) or 'none'}"
-    )
+    print(f"\n{len(names)} attacks; over {SUFFERS:g} x quiet, or failed calls: {', '.join(wrong) or 'none'}")
     return 1 if wrong else 0
 
 
