@@ -297,6 +297,9 @@ cdef class ServicerContext:
 
     def _thread_began(self):
         """It waits no more. Any thread: the GIL guards the count."""
+        self._end_wait()
+
+    cdef inline void _end_wait(self) noexcept:
         if self._waits_for_thread:
             self._waits_for_thread = False
             self._server._waiting -= 1
@@ -322,7 +325,7 @@ cdef class ServicerContext:
         If it has not answered, the status is `unanswered`.
         """
         self._server._forget(self)
-        self._thread_began()
+        self._end_wait()
         self._closed_hook = None
         self._task = None
         self._handler_over = True

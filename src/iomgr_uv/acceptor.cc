@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -17,8 +18,10 @@
 namespace uvgrpc {
 namespace {
 
-// Connections accepted in one callback before others get their turn.
+// Connections accepted in one callback before others get their turn; so long
+// as the turn has not lasted for so long.
 constexpr int kMaxAcceptsPerCallback = 32;
+constexpr std::chrono::milliseconds kLongTurn{4};
 // Out of descriptors or memory: look again after this. Until then the socket is
 // not polled, since it would stay readable and keep the loop busy.
 constexpr uint64_t kPauseMilliseconds = 200;
@@ -91,6 +94,10 @@ void Acceptor::OnReadable(uv_poll_t* handle, int error, int) {
 void Acceptor::HandleReadable() {
   LoopBridge::CallbackScope scope(bridge_.get());
   for (int i = 0; i < kMaxAcceptsPerCallback && poll_.is_open(); ++i) {
+    if (i > 0 &&
+        bridge_->TurnLength(std::chrono::steady_clock::now()) > kLongTurn) {
+      return;
+    }
     OwnedFd accepted(
         accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted.is_open()) {

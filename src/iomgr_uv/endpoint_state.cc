@@ -34,6 +34,16 @@ constexpr std::chrono::microseconds kLongRead{500};
 // behind, for so many turns at most; those that bring little go on.
 constexpr size_t kMuch = 4 * 1024;
 constexpr int kMaxTurnsToWait = 256;
+// How long one connection may read in a turn, if it brings more than one piece.
+constexpr std::chrono::microseconds kReadTime{1000};
+// Once a turn has lasted so long, connections that bring much, and those of
+// which little is known, leave their input to a later one, for so many turns at
+// most. New ones are among them since they may have a TLS handshake to do,
+// which takes core about a millisecond: many of them come at a time.
+constexpr std::chrono::milliseconds kLongTurn{4};
+constexpr int kMaxLongTurnsToWait = 16;
+// Reads after which a connection is known.
+constexpr int kNewReads = 4;
 // Core deals with all that it gets at once before it writes anything. A
 // connection that left deliveries behind is held back: it gets its next pieces
 // one a turn, of kMuch bytes, as long as each still completes so many things.
@@ -70,6 +80,7 @@ EndpointState::EndpointState(const std::shared_ptr<LoopBridge>& bridge,
       family_(family),
       socket_(std::move(fd)),
       fd_(socket_.get()),
+      new_reads_(kNewReads),
       read_buffer_(std::move(allocator), options.min_read_chunk_size,
                    options.read_chunk_size, options.max_read_chunk_size) {}
 
@@ -217,8 +228,13 @@ void EndpointState::HandleReady(int error, int events) {
 }
 
 bool EndpointState::LetsOthersGoFirst() {
-  const bool waits = received_last_ >= kMuch && bridge_->IsBehind() &&
-                     turns_waited_ < kMaxTurnsToWait;
+  bool waits = false;
+  if (received_last_ >= kMuch || new_reads_ > 0) {
+    waits = (received_last_ >= kMuch && bridge_->IsBehind() &&
+             turns_waited_ < kMaxTurnsToWait) ||
+            (turns_waited_ < kMaxLongTurnsToWait &&
+             bridge_->TurnLength(Clock::now()) > kLongTurn);
+  }
   turns_waited_ = waits ? turns_waited_ + 1 : 0;
   return waits;
 }
@@ -226,6 +242,8 @@ bool EndpointState::LetsOthersGoFirst() {
 void EndpointState::HandleReadable() {
   // libuv says it again in the next turn.
   if (LetsOthersGoFirst()) return;
+  if (new_reads_ > 0) --new_reads_;
+  Clock::time_point began;
   size_t& received = received_last_;
   received = 0;
   while (reading_ && received < kMaxReadPerTurn &&
@@ -242,8 +260,12 @@ void EndpointState::HandleReadable() {
         return HandleReceived(static_cast<size_t>(size));
       }
       const Clock::time_point start = Clock::now();
+      if (began == Clock::time_point()) began = start;
       HandleReceived(static_cast<size_t>(size));
-      if (Clock::now() - start > kLongRead) read_buffer_.Shrink();
+      const Clock::time_point end = Clock::now();
+      if (end - start > kLongRead) read_buffer_.Shrink();
+      // The time for the first piece is not known beforehand.
+      if (end - began > kReadTime) return;
     } else if (size == 0) {
       HandleReadEnd(absl::UnavailableError("Socket closed"));
     } else if (errno == EAGAIN) {

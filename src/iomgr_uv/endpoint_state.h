@@ -150,6 +150,7 @@ class EndpointState final : public LoopObject,
   const int family_;
   OwnedFd socket_;
   std::atomic<int> fd_;  // that of socket_
+  int new_reads_;        // until the connection is known
   ResolvedAddress peer_;
   ResolvedAddress local_;
   bool closed_ = false;

@@ -4,6 +4,7 @@
 #include "src/iomgr_uv/graceful_close.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -13,16 +14,22 @@
 namespace uvgrpc {
 namespace {
 
-// Together more than a socket holds, unless it was told to. A peer that goes on
-// sending is not waited for.
 constexpr size_t kPiece = 16 * 1024;
-constexpr int kMaxPieces = 512;
 
-void DiscardInput(int fd) {
+// What is there at present: a peer that goes on sending, which is what making
+// room lets it do, is not waited for.
+void DiscardInput(int fd, int family) {
+  int left = 0;
+  if (ioctl(fd, FIONREAD, &left) != 0) return;
   char piece[kPiece];
-  for (int i = 0; i < kMaxPieces; ++i) {
-    const ssize_t size = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
+  while (left > 0) {
+    // TCP throws away without copying.
+    const ssize_t size = family == AF_UNIX
+                             ? recv(fd, piece, sizeof(piece), MSG_DONTWAIT)
+                             : recv(fd, nullptr, static_cast<size_t>(left),
+                                    MSG_TRUNC | MSG_DONTWAIT);
     if (size == 0 || (size < 0 && errno != EINTR)) return;
+    if (size > 0) left -= static_cast<int>(size);
   }
 }
 
@@ -34,7 +41,7 @@ void CloseGracefully(OwnedFd fd, int family) {
   // connection at the next byte that comes, before its input is thrown away. On
   // a Unix socket it keeps the peer from sending more meanwhile.
   if (shutdown(fd.get(), family == AF_UNIX ? SHUT_RDWR : SHUT_WR) != 0) return;
-  DiscardInput(fd.get());
+  DiscardInput(fd.get(), family);
 }
 
 }  // namespace uvgrpc

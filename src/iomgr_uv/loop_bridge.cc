@@ -280,7 +280,7 @@ void LoopBridge::HandleCheck() {
 }
 
 void LoopBridge::HandlePrepare() {
-  const std::shared_ptr<LoopBridge> keep_alive = shared_from_this();
+  // The handle, which libuv frees in a later phase, keeps this alive.
   if (prepare_armed_) StartAndDrain();
   if (!turn_stats_.has_begun()) HandleCheck();
   turn_stats_.End(std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -105,10 +105,10 @@ class TurnHooks {
 // posting. It does run in that turn, however far behind they are: a combiner of
 // core's that has yielded stays locked until then, and gathers work. Work that
 // is posted on the loop thread outside a
-// scope (Python code between two polls) waits for the prepare handle, which runs
-// after uvloop's ready queue and before the poll. Work from other threads goes
-// through an async handle. With nothing posted nothing wakes the loop, so an
-// idle one sleeps; the prepare handle, and a check handle, only look at the
+// scope (Python code between two polls) waits for the prepare handle, which
+// runs after uvloop's ready queue and before the poll. Work from other threads
+// goes through an async handle. With nothing posted nothing wakes the loop, so
+// an idle one sleeps; the prepare handle, and a check handle, only look at the
 // clock then.
 //
 // Lifetime: shared by the engine and everything on the loop. Shutdown() closes
@@ -207,6 +207,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // Idempotent.
   void Shutdown();
 
+  // What a bridge needs for itself.
+  static constexpr int kOwnHandles = 3;
   // Handles opened and not yet freed by libuv. Any thread.
   int handle_count() const {
     return handle_count_.load(std::memory_order_relaxed);
