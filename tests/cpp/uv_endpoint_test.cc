@@ -135,7 +135,8 @@ TEST_F(UvEndpointTest, ReadAgainFromInsideOnRead) {
   }
   EXPECT_EQ(reader.got, sent);
   endpoint_.reset();
-  ASSERT_TRUE(RunUntil([&] { return bridge()->handle_count() == 2; }));
+  ASSERT_TRUE(RunUntil(
+      [&] { return bridge()->handle_count() == LoopBridge::kOwnHandles; }));
 }
 
 TEST_F(UvEndpointTest, DataThatCameBeforeAReadIsThereAtOnce) {

@@ -19,8 +19,8 @@ namespace uvgrpc::conformance {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{60};
-// Async, prepare and timer: what an engine needs for itself.
-constexpr int kHandlesOfAnIdleEngine = 3;
+// The bridge's and a timer: what an engine needs for itself.
+constexpr int kHandlesOfAnIdleEngine = LoopBridge::kOwnHandles + 1;
 
 std::shared_ptr<UvEventEngine> MakeEngine(uv_loop_t* loop) {
   absl::StatusOr<std::shared_ptr<UvEventEngine>> engine =

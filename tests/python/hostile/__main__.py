@@ -29,8 +29,8 @@ SUFFERS = 3.0
 # What is faster than the machine's own hiccups is no matter.
 FLOOR_MS = 5.0
 HEAD = (
-    "| attack | p99 quiet | p99 under it | CPU of the server | grows by | left when over | calls failed |\n"
-    "| --- | --- | --- | --- | --- | --- | --- |"
+    "| attack | p99 quiet | p99 under it | turns of 8 ms and more | CPU of the server | grows by "
+    "| left when over | calls failed |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -55,7 +55,7 @@ async def _attack(
     # Channels of the probes are closed; what the server keeps for good is there then.
     await _probe(target.port, 0.5, roots)
     quiet = await _probe(target.port, arguments.seconds, roots)
-    floor = await target.figures()
+    floor = await target.figures(collect=True)
     task = asyncio.ensure_future(attack(target.port))
     if name == HALF_OPEN:
         await target.gets_to(floor["fds"] + arguments.connections)
@@ -73,7 +73,10 @@ async def _attack(
     bounded = loud["p99"] <= max(SUFFERS * quiet["p99"], FLOOR_MS)
     right = bounded and not loud["failed"] and not ended
     print(
-        f"| {name} | {quiet['p99']:.1f} ms | {loud['p99']:.1f} ms{'' if bounded else ' (!)'} | {share:.0%} "
+        f"| {name} | {quiet['p99']:.1f} ms | {loud['p99']:.1f} ms{'' if bounded else ' (!)'} "
+        f"| {during.get('long', 0) - before.get('long', 0):.0f} "
+        f"of {during.get('turns', 0) - before.get('turns', 0):.0f} "
+        f"| {share:.0%} "
         f"| {(during['rss'] - floor['rss']) / MIB:.1f} MiB | nothing after {time.monotonic() - began:.1f} s, "
         f"{(after['rss'] - floor['rss']) / MIB:.1f} MiB | {loud['failed']:.0f} of {loud['count']:.0f} |",
         flush=True,

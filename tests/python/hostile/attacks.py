@@ -300,6 +300,45 @@ async def _tls_on_plain(port: int) -> None:
             group.create_task(one())
 
 
+def client_hello() -> bytes:
+    """The first flight of a TLS client, which costs a server the most of a handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    out = ssl.MemoryBIO()
+    handshake = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        handshake.do_handshake()
+    return out.read()
+
+
+def handshake_storm(each_second: int, at_once: int = 1) -> Attack:
+    """Handshakes that are begun, at a rate, in groups, and given up once the server has answered."""
+    hello = client_hello()
+
+    async def one(port: int) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(20):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    writer.write(hello)
+                    await reader.read(1 << 16)
+                finally:
+                    writer.transport.abort()
+
+    async def attack(port: int) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for index in itertools.count(1):
+                for _ in range(at_once):
+                    group.create_task(one(port))
+                await asyncio.sleep(max(0, start + index * at_once / each_second - loop.time()))
+
+    return attack
+
+
 def _on(attack: Callable[[frames.Connection], Awaitable[None]], *settings: tuple[int, int]) -> Attack:
     return lambda port: _at_once(port, attack, *settings)
 
@@ -339,5 +378,7 @@ ATTACKS: dict[str, Attack] = {
 TLS_ATTACKS: dict[str, Attack] = {
     "plain text on a TLS port": _bytes_on_connections(PREFACE + frame(SETTINGS, 0, 0)),
     "GET / on a TLS port": _bytes_on_connections(_GET),
+    "500 handshakes a second": handshake_storm(500),
+    "250 handshakes at once, twice a second": handshake_storm(500, 250),
     "half a ClientHello": _bytes_on_connections(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
 }
