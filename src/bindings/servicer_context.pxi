@@ -398,10 +398,15 @@ cdef class ServicerContext:
         self._send_reply(number, text)
 
 
+# As in what repr() makes of most objects: "<Thing object at 0x7f00deadbeef>".
+_AT_ADDRESS = re.compile(" at 0x[0-9a-fA-F]+(?=>)")
+
+
 cdef str _text_of(error):
-    """What grpc.aio tells clients of an exception, as far as it can be printed."""
+    """What grpc.aio tells clients of an exception, as far as it can be printed, but no addresses."""
     try:
-        return f"Unexpected {type(error)}: {error}"
+        text = f"Unexpected {type(error)}: {error}"
+        return _AT_ADDRESS.sub("", text) if " at 0x" in text else text
     except Exception:
         pass
     try:
