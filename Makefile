@@ -31,6 +31,7 @@ help:
 	@echo "make fuzz          libFuzzer on our parsers, 10 minutes"
 	@echo "make h2spec        HTTP/2 conformance beside grpc.aio's (needs Go)"
 	@echo "make hostile       attacks, and what a well-behaved client feels of them"
+	@echo "make overload      a server at twice its capacity, with a limit and without"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -212,6 +213,12 @@ hostile: venv
 	$(call install,$(TEST),ON)
 	$(call say,Attacks)
 	@PYTHONPATH=tests/python $(TEST)/bin/python -m hostile $(ATTACKS)
+
+.PHONY: overload
+overload: venv
+	$(call install,$(TEST),ON)
+	$(call say,Overload)
+	@PYTHONPATH=tests/python $(TEST)/bin/python -m hostile.overload
 
 # A core that counts, what the benchmark makes it count, and the result in the tree.
 PROFILE := build/profile

@@ -160,6 +160,7 @@ def test_of_a_connection_that_is_ended() -> None:
     async def main() -> None:
         async with _wire() as wire:
             for wrong in (
+                frames.frame(frames.PING, 0, 0, bytes(8)) * 100,
                 frames.frame(frames.DATA, 0, 0, b"x"),
                 frames.frame(frames.WINDOW_UPDATE, 0, 0, bytes(4)),
                 frames.frame(frames.PING, 0, 0, b"short"),
