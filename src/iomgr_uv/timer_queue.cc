@@ -15,6 +15,9 @@ namespace {
 // Timers fired in one callback before other users of the loop get their turn.
 constexpr size_t kMaxDuePerCallback = 256;
 constexpr int64_t kNanosPerMilli = 1000000;
+// When the loop has not polled for so long, what a timer is for may have
+// happened already.
+constexpr std::chrono::milliseconds kStale{100};
 
 int64_t NowNanos() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -123,6 +126,7 @@ void TimerQueue::OnTimer(uv_timer_t* handle) {
 void TimerQueue::HandleTimer() {
   LoopBridge::CallbackScope scope(bridge_.get());
   const std::shared_ptr<TimerQueue> keep_alive = shared_from_this();
+  if (MustPollFirst()) return;
   std::vector<Due> due;
   {
     absl::MutexLock lock(mu_);
@@ -142,6 +146,20 @@ void TimerQueue::HandleTimer() {
     }
   }
   Arm();
+}
+
+bool TimerQueue::MustPollFirst() {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::nanoseconds(NowNanos()));
+  if (has_deferred_ || bridge_->turn_stats().HasPolledWithin(kStale, now)) {
+    has_deferred_ = false;
+    return false;
+  }
+  has_deferred_ = true;
+  // It runs after the next poll, which does not sleep.
+  CHECK_EQ(bridge_->uv().timer_start(handle_.get(), &TimerQueue::OnTimer, 0, 0),
+           0);
+  return true;
 }
 
 void TimerQueue::Arm() {

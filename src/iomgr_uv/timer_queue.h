@@ -87,6 +87,9 @@ class TimerQueue final : public LoopObject,
                   absl::AnyInvocable<void()> function);
   static void OnTimer(uv_timer_t* handle);
   void HandleTimer();
+  // Whether to look at the sockets before timers are judged, since the loop was
+  // blocked: the answer to a ping may wait there. Arms the handle again then.
+  bool MustPollFirst();
   // Loop thread: points the uv_timer_t at the earliest deadline.
   void Arm();
 
@@ -105,6 +108,7 @@ class TimerQueue final : public LoopObject,
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(mu_);
   std::vector<Entry> heap_ ABSL_GUARDED_BY(mu_);
+  bool has_deferred_ = false;  // loop thread
   // What the uv_timer_t is armed for, or will be by an Arm that is posted.
   int64_t armed_for_ ABSL_GUARDED_BY(mu_) = kNever;
 };

@@ -31,6 +31,10 @@ class TurnStats {
     has_begun_ = true;
   }
   bool has_begun() const { return has_begun_; }
+  // Whether that was within the last `time`.
+  bool HasPolledWithin(Milliseconds time, Milliseconds now) const {
+    return has_begun_ && now - begin_ < time;
+  }
   // It is about to poll.
   void End(Milliseconds time) {
     last_ = std::max(time - begin_, Milliseconds(0));

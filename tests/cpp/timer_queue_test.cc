@@ -3,12 +3,16 @@
 
 #include "src/iomgr_uv/timer_queue.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -284,6 +288,51 @@ TEST_F(TimerQueueTest, AnArmedTimerThatWasCancelledCostsOneCallback) {
   EXPECT_TRUE(timers()->Cancel(ticket));
   RunFor(milliseconds(200));
   EXPECT_LE(bridge()->callback_count(), 1u);
+}
+
+// As the answer to a ping does that came while the loop was blocked.
+TEST_F(TimerQueueTest, WhatCameWhileTheLoopWasBlockedGoesFirst) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  struct Seen {
+    int own;
+    int peer;
+    bool was_blocked = false;
+    bool has_input = false;
+  } seen{pair[0], pair[1]};
+  uv_poll_t poll;
+  ASSERT_EQ(uv_poll_init(loop(), &poll, pair[0]), 0);
+  poll.data = &seen;
+  uv_async_t async;
+  // Runs in the phase of sockets; timers come next.
+  ASSERT_EQ(uv_async_init(loop(), &async,
+                          [](uv_async_t* handle) {
+                            auto* seen = static_cast<Seen*>(handle->data);
+                            if (std::exchange(seen->was_blocked, true)) return;
+                            std::this_thread::sleep_for(milliseconds(200));
+                            EXPECT_EQ(write(seen->peer, "x", 1), 1);
+                          }),
+            0);
+  async.data = &seen;
+  uv_poll_start(&poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    char byte;
+    auto* seen = static_cast<Seen*>(handle->data);
+    seen->has_input |= read(seen->own, &byte, 1) == 1;
+  });
+  bool fired = false;
+  bool had_input = false;
+  timers()->Add(milliseconds(100), [&] {
+    fired = true;
+    had_input = seen.has_input;
+  });
+  uv_async_send(&async);
+  EXPECT_TRUE(RunUntil([&] { return fired; }));
+  EXPECT_TRUE(had_input);
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&async), nullptr);
+  CloseLoop();
+  close(pair[0]);
+  close(pair[1]);
 }
 
 }  // namespace

@@ -349,7 +349,7 @@ TEST_F(UvResolverDnsTest, DescriptorsAreClosedAfterTheResolver) {
   }
   EXPECT_TRUE(RunUntil([&] {
     return engine()->bridge()->DescribeHandles() ==
-           "1 async, 1 prepare, 1 timer";
+           "1 async, 1 check, 1 prepare, 1 timer";
   }));
   EXPECT_EQ(OpenDescriptors(), before);
 }
