@@ -32,6 +32,7 @@ help:
 	@echo "make h2spec        HTTP/2 conformance beside grpc.aio's (needs Go)"
 	@echo "make hostile       attacks, and what a well-behaved client feels of them"
 	@echo "make overload      a server at twice its capacity, with a limit and without"
+	@echo "make soak          MINUTES=30 of 200 clients, every reply checked"
 	@echo "make oracle        the compat suite on grpc.aio as it is"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
@@ -213,6 +214,14 @@ hostile: venv
 	$(call install,$(TEST),ON)
 	$(call say,Attacks)
 	@PYTHONPATH=tests/python $(TEST)/bin/python -m hostile $(ATTACKS)
+
+MINUTES ?= 30
+
+.PHONY: soak
+soak: venv
+	$(call install,$(TEST),ON)
+	$(call say,Soak)
+	@$(TEST)/bin/python bench/scenarios/soak/long.py --minutes $(MINUTES) --plot build/soak.svg
 
 .PHONY: overload
 overload: venv
