@@ -4,7 +4,8 @@
 
 Servers of uvgrpc, stock and grpc-go; clients of uvgrpc and stock in several processes, and of grpc-go
 against uvgrpc. Certificates change every 20 s, a server of uvgrpc is replaced every 60 s (the new one
-shares its ports), children are forked. Prints what came of it, and ends with 1 when a reply was wrong or lost or something grew.
+shares its ports), children are forked. Prints what came of it, and ends with 1 when a reply was wrong
+or lost or something grew.
 """
 
 from __future__ import annotations
