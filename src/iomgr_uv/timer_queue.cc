@@ -97,7 +97,12 @@ bool TimerQueue::Cancel(Ticket ticket) {
   const uint32_t generation = static_cast<uint32_t>(ticket >> 32);
   Due dropped;  // destroyed after the lock is released
   absl::MutexLock lock(mu_);
-  if (slot >= slots_.size() || slots_[slot].generation != generation ||
+  if (slot >= slots_.size()) return false;
+  if (closed_) {
+    return generation != 0 &&
+           generation == std::exchange(slots_[slot].dropped, 0);
+  }
+  if (slots_[slot].generation != generation ||
       slots_[slot].heap_index == kNotQueued) {
     return false;
   }
@@ -116,7 +121,11 @@ void TimerQueue::HandleLoopClosing() {
   std::vector<Due> dropped;
   absl::MutexLock lock(mu_);
   closed_ = true;
-  while (!heap_.empty()) dropped.push_back(TakeAt(heap_.size() - 1));
+  while (!heap_.empty()) {
+    Slot& slot = slots_[heap_.back().slot];
+    slot.dropped = slot.generation;
+    dropped.push_back(TakeAt(heap_.size() - 1));
+  }
 }
 
 void TimerQueue::OnTimer(uv_timer_t* handle) {

@@ -50,7 +50,8 @@ class TimerQueue final : public LoopObject,
   Ticket Add(EventEngine::Duration delay, absl::AnyInvocable<void()> closure);
 
   // Whether the timer was still to fire; then it won't, and an AnyInvocable is
-  // destroyed before this returns.
+  // destroyed before this returns. True, once, also for a timer that was
+  // dropped because the loop closed: who is told false waits for its closure.
   bool Cancel(Ticket ticket);
 
   // Drops all timers and refuses new ones.
@@ -65,6 +66,7 @@ class TimerQueue final : public LoopObject,
 
   struct Slot {
     uint32_t generation = 1;
+    uint32_t dropped = 0;  // the generation that the closing loop dropped
     size_t heap_index = kNotQueued;
     EventEngine::Closure* closure = nullptr;
     absl::AnyInvocable<void()> function;

@@ -277,7 +277,10 @@ TEST_F(TimerQueueTest, ClosingTheLoopDropsTimersAndRefusesNewOnes) {
   CloseLoop();
   EXPECT_EQ(held.use_count(), 1);
   EXPECT_EQ(*held, 0);
+  // It will not run, as who cancels it must know; core waits for it otherwise.
+  EXPECT_TRUE(kept->Cancel(ticket));
   EXPECT_FALSE(kept->Cancel(ticket));
+  EXPECT_FALSE(kept->Cancel(TimerQueue::kNoTicket));
   EXPECT_EQ(kept->Add(milliseconds(1), [held] { ++*held; }),
             TimerQueue::kNoTicket);
   EXPECT_EQ(held.use_count(), 1);
