@@ -163,7 +163,7 @@ fuzz: venv
 # The tests of calls' lives on a sanitized extension. Not in `make test`.
 ASAN := build/asan-python
 ASAN_TESTS := $(addprefix tests/python/test_,call_lives.py call_fuzz.py call_stress.py dying_calls.py \
-  last_writes.py loops_and_threads.py thread_mistakes.py waiting.py filters_fuzz.py)
+  last_writes.py loops_and_threads.py thread_mistakes.py waiting.py filters_fuzz.py inproc.py sockets.py)
 
 .PHONY: test-asan-python
 test-asan-python: venv
