@@ -37,11 +37,14 @@ constexpr int kMaxTurnsToWait = 256;
 // How long one connection may read in a turn, if it brings more than one piece.
 constexpr std::chrono::microseconds kReadTime{1000};
 // Once a turn has lasted so long, connections that bring much, and those of
-// which little is known, leave their input to a later one, for so many turns at
-// most. New ones are among them since they may have a TLS handshake to do,
-// which takes core about a millisecond: many of them come at a time.
+// which little is known, leave their input to a later one, for so long at most.
+// New ones are among them since they may have a TLS handshake to do, which
+// takes core about a millisecond: many of them come at a time.
 constexpr std::chrono::milliseconds kLongTurn{4};
-constexpr int kMaxLongTurnsToWait = 16;
+constexpr std::chrono::milliseconds kLongestWait{80};
+// A longer turn is not of our making: the program blocks the loop, and what it
+// waits for, the answer to a ping perhaps, must not wait for other turns.
+constexpr std::chrono::milliseconds kBlockedTurn{100};
 // Reads after which a connection is known.
 constexpr int kNewReads = 4;
 // Core deals with all that it gets at once before it writes anything. A
@@ -232,11 +235,18 @@ bool EndpointState::LetsOthersGoFirst() {
   if (received_last_ >= kMuch || new_reads_ > 0) {
     waits = (received_last_ >= kMuch && bridge_->IsBehind() &&
              turns_waited_ < kMaxTurnsToWait) ||
-            (turns_waited_ < kMaxLongTurnsToWait &&
-             bridge_->TurnLength(Clock::now()) > kLongTurn);
+            IsLongTurn();
   }
   turns_waited_ = waits ? turns_waited_ + 1 : 0;
   return waits;
+}
+
+bool EndpointState::IsLongTurn() {
+  const Clock::time_point now = Clock::now();
+  const auto length = bridge_->TurnLength(now);
+  if (length <= kLongTurn || length >= kBlockedTurn) return false;
+  if (turns_waited_ == 0) waits_since_ = now;
+  return now - waits_since_ < kLongestWait;
 }
 
 void EndpointState::HandleReadable() {

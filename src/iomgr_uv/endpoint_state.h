@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -124,6 +125,8 @@ class EndpointState final : public LoopObject,
   void GiveBuffered();
   // Whether this connection is to wait for a turn in which there is less to do.
   bool LetsOthersGoFirst();
+  // Whether this turn is one of those that are filled by connections' input.
+  bool IsLongTurn();
   void HandleWritable();
   void HandleReceived(size_t size);
   // There will be no more to read.
@@ -169,10 +172,11 @@ class EndpointState final : public LoopObject,
   // Read, but not yet asked for.
   SliceBuffer incoming_;
   ReadBuffer read_buffer_;
-  size_t received_last_ = 0;         // in the last turn in which it read
-  int turns_waited_ = 0;             // since then
-  int small_pieces_ = 0;             // still to come
-  uint64_t completions_before_ = 0;  // before the last piece
+  size_t received_last_ = 0;  // in the last turn in which it read
+  int turns_waited_ = 0;      // since then
+  std::chrono::steady_clock::time_point waits_since_;  // in long turns
+  int small_pieces_ = 0;                               // still to come
+  uint64_t completions_before_ = 0;                    // before the last piece
   bool reading_ = false;
 
   // The outstanding write, and what is left of it.
