@@ -37,12 +37,6 @@ PUBLIC = {
     "grpcio-health-checking": ["grpc_health.v1.health_pb2"],
     "grpcio-reflection": ["grpc_reflection.v1alpha.reflection_pb2"],
     "grpc-interceptor": ["grpc_interceptor.testing.protos.dummy_pb2"],
-    "opentelemetry-proto": [
-        "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
-        "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2",
-        "opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2",
-        "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
-    ],
     "xds-protos": [
         "google.api.servicecontrol.v1.service_controller_pb2",
         "google.api.servicemanagement.v1.servicemanager_pb2",
@@ -63,6 +57,9 @@ PUBLIC = {
         "envoy.service.secret.v3.sds_pb2",
         "envoy.service.status.v3.csds_pb2",
         "opencensus.proto.agent.trace.v1.trace_service_pb2",
+        "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
+        "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2",
+        "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
         "udpa.service.orca.v1.orca_pb2",
         "xds.service.orca.v3.orca_pb2",
     ],
