@@ -285,21 +285,6 @@ def _bytes_on_connections(chunk: bytes) -> Attack:
     return attack
 
 
-async def _tls_on_plain(port: int) -> None:
-    context = ssl.create_default_context()
-
-    async def one() -> None:
-        while True:
-            with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(5):
-                    await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="x")
-            await asyncio.sleep(0.01)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(CONNECTIONS):
-            group.create_task(one())
-
-
 def client_hello() -> bytes:
     """The first flight of a TLS client, which costs a server the most of a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -371,7 +356,7 @@ ATTACKS: dict[str, Attack] = {
     "slow headers": _slow_headers,
     "slow body": _slow_body,
     "GET /": _bytes_on_connections(_GET),
-    "TLS on a plain port": _tls_on_plain,
+    "TLS on a plain port": _bytes_on_connections(client_hello()),
     "garbage": _bytes_on_connections(bytes(range(256)) * 64),
 }
 # On a port with TLS.
