@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
+
 import uvgrpc
 
 # By the methods' names: whether requests and responses are streams.
@@ -81,3 +83,30 @@ async def all_of(call: Any) -> list[bytes]:
         while True:
             messages.append(await call.receive())
     return messages
+
+
+class Passing(
+    grpc.aio.UnaryUnaryClientInterceptor,
+    grpc.aio.UnaryStreamClientInterceptor,
+    grpc.aio.StreamUnaryClientInterceptor,
+    grpc.aio.StreamStreamClientInterceptor,
+):
+    """Hands everything on."""
+
+    async def _pass(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(details, request)
+
+    intercept_unary_unary = intercept_unary_stream = _pass
+    intercept_stream_unary = intercept_stream_stream = _pass
+
+
+class Wrapping(grpc.aio.ServerInterceptor):
+    """Hands on a handler with the same behavior that is another object."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        kind = "_".join(
+            "stream" if streams else "unary"
+            for streams in (handler.request_streaming, handler.response_streaming)
+        )
+        return getattr(grpc, f"{kind}_rpc_method_handler")(getattr(handler, kind))

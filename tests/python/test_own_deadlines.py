@@ -9,9 +9,8 @@ from typing import Any
 
 import grpc
 import pytest
-from own_api import Echo, all_of, own_serving
+from own_api import Echo, Passing, all_of, own_serving
 from support import run, until
-from test_own_messages import _Passing
 
 import uvgrpc
 
@@ -118,7 +117,7 @@ def test_an_rpc_passes_its_deadline_and_metadata_on(where: str, intercepted: boo
         names = ["x-id", "X-Trace"]
         of_channel = names if where in ("channel", "against") else False
         how = {"call": {"propagate": names}, "against": {"propagate": False}}.get(where, {})
-        client = [_Passing()] if intercepted else None
+        client = [Passing()] if intercepted else None
         async with (
             own_serving(telling, propagate=of_channel, client=client) as inner,
             own_serving(_Forwarding(inner, **how)) as outer,

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from own_api import ARITIES, SERVICE, all_of, own_serving
+from own_api import ARITIES, SERVICE, Wrapping, all_of, own_serving
 from support import run
 
 import uvgrpc
@@ -239,7 +239,7 @@ def test_a_single_response_is_given_once(
             return result
 
     async def main() -> None:
-        options = {"interceptors": [_Wrapping()]} if intercepted else {}
+        options = {"interceptors": [Wrapping()]} if intercepted else {}
         async with own_serving(Servicer(), **options) as stub:
             assert await stub.StreamUnary([]).code() is code
 
@@ -254,7 +254,7 @@ def test_a_stream_of_responses_is_not_returned(intercepted: bool) -> None:
             return b"two"
 
     async def main() -> None:
-        options = {"interceptors": [_Wrapping()]} if intercepted else {}
+        options = {"interceptors": [Wrapping()]} if intercepted else {}
         async with own_serving(Servicer(), **options) as stub:
             call = stub.StreamStream([])
             assert await call.receive() == b"one"
@@ -262,16 +262,6 @@ def test_a_stream_of_responses_is_not_returned(intercepted: bool) -> None:
                 await call.receive()
 
     run(main())
-
-
-class _Wrapping(grpc.aio.ServerInterceptor):
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        handler = await continuation(details)
-        kind = "_".join(
-            "stream" if streams else "unary"
-            for streams in (handler.request_streaming, handler.response_streaming)
-        )
-        return getattr(grpc, f"{kind}_rpc_method_handler")(getattr(handler, kind))
 
 
 def test_another_status_needs_no_response() -> None:

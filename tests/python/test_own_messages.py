@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from own_api import ARITIES, Echo, all_of, own_serving
+from own_api import ARITIES, Echo, Passing, Wrapping, all_of, own_serving
 from support import run, until
 
 import uvgrpc
@@ -17,37 +17,14 @@ import uvgrpc
 pytestmark = pytest.mark.uvgrpc_only
 
 
-class _Passing(
-    grpc.aio.UnaryUnaryClientInterceptor,
-    grpc.aio.UnaryStreamClientInterceptor,
-    grpc.aio.StreamUnaryClientInterceptor,
-    grpc.aio.StreamStreamClientInterceptor,
-):
-    async def _pass(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(details, request)
-
-    intercept_unary_unary = intercept_unary_stream = _pass
-    intercept_stream_unary = intercept_stream_stream = _pass
-
-
-class _Wrapping(grpc.aio.ServerInterceptor):
-    """Hands on a handler with the same behavior that is another object."""
-
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        handler = await continuation(details)
-        name = details.method.rpartition("/")[2]
-        kind = "_".join("stream" if streams else "unary" for streams in ARITIES[name])
-        return getattr(grpc, f"{kind}_rpc_method_handler")(getattr(handler, kind))
-
-
 @pytest.fixture(params=["plain", "client", "server", "both"])
 def interceptors(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Calls and handlers look the same behind interceptors."""
     options: dict[str, Any] = {}
     if request.param in ("client", "both"):
-        options["client"] = [_Passing()]
+        options["client"] = [Passing()]
     if request.param in ("server", "both"):
-        options["interceptors"] = [_Wrapping()]
+        options["interceptors"] = [Wrapping()]
     return options
 
 
@@ -240,7 +217,7 @@ def test_a_status_is_an_rpc_error_wherever_it_is_met(behind_interceptors: bool) 
             await call.send(b"x" * 1000)
 
     async def main() -> None:
-        client = [_Passing()] if behind_interceptors else None
+        client = [Passing()] if behind_interceptors else None
         async with own_serving(Failing(), client=client) as stub:
             await refused(stub.UnaryUnary(b""))
             call = stub.UnaryStream(b"")
