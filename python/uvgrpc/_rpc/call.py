@@ -151,9 +151,6 @@ class _Native:
         )
 
 
-# The type: ignores are for the interfaces of grpc.aio, whose calls know other types of messages.
-
-
 class UnaryUnaryCall(_Native, _call.UnaryUnaryCall, Generic[Request, Response]):
     """One request, one response. Await it for the response; as often as wanted.
 

@@ -57,9 +57,11 @@ def deadline(seconds: float) -> Iterator[Deadline]:
         raise ValueError(f"a deadline must be a number of seconds that is not negative, got {seconds!r}")
     at = time.monotonic() + seconds
     outer = ambient.get()
-    token = ambient.set(at if outer is None else min(at, outer))
+    if outer is not None:
+        at = min(at, outer)
+    token = ambient.set(at)
     try:
-        yield Deadline(ambient.get() or at)
+        yield Deadline(at)
     finally:
         ambient.reset(token)
 

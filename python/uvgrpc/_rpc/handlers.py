@@ -112,12 +112,10 @@ def _takes_only_context(function: Any, wrong: _Wrong) -> bool:
     positional = [one for one in parameters if one.kind in _POSITIONAL]
     needed = [one for one in positional if one.default is _Parameter.empty]
     takes_any = any(one.kind is _Parameter.VAR_POSITIONAL for one in parameters)
-    named = [one.name for one in parameters if one.kind is _Parameter.KEYWORD_ONLY]
-    named_needed = [
-        one.name for one in parameters if one.kind is _Parameter.KEYWORD_ONLY and one.default is one.empty
-    ]
-    if named_needed:
-        raise wrong.because(f"nobody gives it the keyword arguments {', '.join(named)}")
+    named = [one for one in parameters if one.kind is _Parameter.KEYWORD_ONLY]
+    if any(one.default is _Parameter.empty for one in named):
+        names = ", ".join(one.name for one in named)
+        raise wrong.because(f"nobody gives it the keyword arguments {names}")
     if len(needed) > 2:
         raise wrong.because(f"it takes {len(needed)} arguments")
     if len(needed) == 2 or takes_any or (len(positional) >= 2 and not needed):
