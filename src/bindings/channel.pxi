@@ -19,10 +19,13 @@ cdef class Channel:
         cdef CChannelArgs args
         loop._enter()
         _fill_args(&args, options)
+        self._take(loop, event_loop, CChannel.New(loop._context, target.encode(), credentials._core, &args))
+
+    cdef _take(self, Loop loop, event_loop, shared_ptr[CChannel] channel):
         self._loop = loop
         self.event_loop = event_loop
         self._methods = {}
-        self._channel = CChannel.New(loop._context, target.encode(), credentials._core, &args)
+        self._channel = channel
 
     @staticmethod
     def inproc(Loop loop, event_loop, Server server not None, options):
@@ -35,10 +38,7 @@ cdef class Channel:
             raise RuntimeError("the server does not run: start it before a channel inside the process is made to it")
         _fill_args(&args, options)
         cdef Channel self = Channel.__new__(Channel)
-        self._loop = loop
-        self.event_loop = event_loop
-        self._methods = {}
-        self._channel = CChannel.NewInproc(loop._context, server._server, &args)
+        self._take(loop, event_loop, CChannel.NewInproc(loop._context, server._server, &args))
         return self
 
     @staticmethod
@@ -59,10 +59,7 @@ cdef class Channel:
         if not channel.ok():
             raise OSError(channel.status().ToString().decode())
         cdef Channel self = Channel.__new__(Channel)
-        self._loop = loop
-        self.event_loop = event_loop
-        self._methods = {}
-        self._channel = channel.value()
+        self._take(loop, event_loop, channel.value())
         return self
 
     @property

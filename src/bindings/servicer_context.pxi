@@ -131,7 +131,7 @@ cdef class ServicerContext:
         self._check_running()
         if self._call.incoming().has_message():
             return self._take_message()
-        return await self._wait_for_request()
+        return await self._wait_for_request(False)
 
     async def write(self, message):
         """Sends a response; returns when the next one may be written."""
@@ -152,13 +152,7 @@ cdef class ServicerContext:
             return _ready(self._take_message())
         if self._request_taken and not self._request_streaming:
             raise self._eof
-        return self._wait_to_receive()
-
-    async def _wait_to_receive(self):
-        request = await self._wait_for_request()
-        if request is self._end_of_stream:
-            raise self._eof
-        return request
+        return self._wait_for_request(True)
 
     def _send(self, message):
         """Sends a response; what it returns is to be awaited before the next one.
@@ -236,11 +230,13 @@ cdef class ServicerContext:
                 raise
         self._metadata_sent = True
 
-    async def _wait_for_request(self):
-        """The next request, or EOF."""
+    async def _wait_for_request(self, bint raises):
+        """The next request; at the end EOF, or what `_eof` is, raised."""
         self._call.outgoing().NoteActivity()
         while not self._call.incoming().has_message():
             if self._call.incoming().at_end():
+                if raises:
+                    raise self._eof
                 return self._end_of_stream
             await _wait_for_message(self._call.incoming(), self._server._loop, self._event_loop)
             self._check_running()

@@ -28,7 +28,7 @@ cdef class RequestIterator:
         if self._context._request_taken and not self._context._request_streaming:
             raise StopAsyncIteration
         try:
-            request = await self._context._wait_for_request()
+            request = await self._context._wait_for_request(False)
         except StopAsyncIteration as error:
             raise RuntimeError("the request deserializer raised StopAsyncIteration") from error
         if request is self._context._end_of_stream:
