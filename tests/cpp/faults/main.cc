@@ -156,7 +156,7 @@ int Main(int argc, char** argv) {
 }  // namespace uvgrpc::faults
 
 int main(int argc, char** argv) {
+  uvgrpc::faults::StartDnsServer();  // forks, so before there are threads
   uvgrpc::faults::InitCoreForRpcs();
-  uvgrpc::faults::StartDnsServer();
   return uvgrpc::faults::Main(argc, argv);
 }

@@ -3,10 +3,17 @@
 
 // Names: asked of a DNS server by c-ares, and of the system by libuv.
 
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "src/iomgr_uv/uv_addrinfo.h"
 #include "src/iomgr_uv/uv_resolver.h"
@@ -16,16 +23,33 @@
 namespace uvgrpc::faults {
 namespace {
 
-// One for all cases.
-DnsTestServer& Server() {
-  static DnsTestServer* const server = [] {
+// One for all cases. It answers in a process of its own: a connection that the
+// server takes or lets go of must not change what a case finds open in this
+// one.
+pid_t g_server_process = 0;
+
+const DnsTestServer& Server() {
+  static const DnsTestServer* const server = [] {
     auto* made = new DnsTestServer;
     made->AddA("a.test", "10.1.2.3");
     made->AddAaaa("a.test", "2001:db8::1");
     made->AddTxt("a.test", {"text"});
     made->AddA("long.test", "10.1.2.4");
     made->Truncate("long.test");
-    made->Start();
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    PCHECK(child >= 0) << "fork";
+    if (child == 0) {
+      PCHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+      if (getppid() != parent) _exit(0);
+      made->Start();
+      while (true) pause();
+    }
+    g_server_process = child;
+    std::atexit([] {
+      kill(g_server_process, SIGKILL);
+      waitpid(g_server_process, nullptr, 0);
+    });
     return made;
   }();
   return *server;

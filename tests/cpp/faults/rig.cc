@@ -3,7 +3,6 @@
 
 #include "tests/cpp/faults/rig.h"
 
-#include <thread>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -127,12 +126,6 @@ void Rig::Close() {
   OrphanQueue::Get().Drain();
   const int error = uv_loop_close(&loop_);
   Check(error == 0, "the loop does not close");
-  // The other end of a lookup is closed by a thread of the DNS server.
-  const auto deadline = std::chrono::steady_clock::now() + kLimit;
-  while (error == 0 && OpenDescriptors() != descriptors_before_ &&
-         std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
   const int descriptors = OpenDescriptors();
   Check(descriptors == descriptors_before_,
         absl::StrCat("descriptors: ", descriptors_before_, " before, ",
