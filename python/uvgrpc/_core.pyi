@@ -3,6 +3,7 @@
 """The interface of the native module. Private: programs use uvgrpc.aio."""
 
 import asyncio
+import contextvars
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -212,6 +213,8 @@ class Server:
     def shutdown(self) -> asyncio.Future[None]: ...
     def cancel_all_calls(self) -> None: ...
     def running_methods(self) -> list[str]: ...
+
+def keep_current_rpc(variable: contextvars.ContextVar[ServicerContext | None]) -> None: ...
 
 class ServicerContext:
     def _thread_began(self) -> None: ...

@@ -11,7 +11,7 @@ One module in several files, included below: what all share is here.
 
 import logging
 import re
-from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop
+from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop, current_task
 from inspect import isasyncgenfunction, iscoroutinefunction
 from os import close
 from threading import get_ident

@@ -89,7 +89,6 @@ cdef class Server:
     cdef Loop _loop
     cdef object _event_loop
     cdef object _context_type
-    cdef object _current_rpc
     cdef object _find_handler
     cdef object _intercept
     cdef object _run_blocking
@@ -118,7 +117,6 @@ cdef class Server:
         self._event_loop = event_loop
         self._plain_tasks = _has_plain_tasks(event_loop)
         self._context_type = context_type
-        self._current_rpc = context_type._current_rpc
         self._find_handler = find_handler
         self._intercept = intercept
         self._run_blocking = run_blocking

@@ -10,8 +10,7 @@ cdef class ServicerContext:
     handler passes as a status code into a number, `_compression_entry(compression)`
     a compression into metadata; `_abort_error` and `_usage_error` are the classes to
     raise, `_end_of_stream` is what read() gives at the end, `_eof` what _receive() raises
-    there, `_metadatum` makes an entry of invocation_metadata(). `_current_rpc`, if it is
-    not None, is a context variable that holds the ServicerContext of the RPC that is served.
+    there, `_metadatum` makes an entry of invocation_metadata().
     """
 
     cdef CServerCall* _call
@@ -42,6 +41,7 @@ cdef class ServicerContext:
     cdef list _callbacks
     cdef object _closed_hook
     cdef object __weakref__
+    cdef dict __dict__
 
     def __cinit__(self):
         self._status_details = ""

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from own_api import Echo, Passing, all_of, own_serving
-from support import run, until
+from support import run, run_program, until
 
 import uvgrpc
 
@@ -206,6 +206,79 @@ def test_calls_that_outlive_an_rpc_go_on() -> None:
             leaving.call.cancel()
 
     run(main())
+
+
+_FIRST_CHANNEL = """
+import asyncio
+import sys
+
+import grpc
+import uvloop
+
+import uvgrpc
+import uvgrpc.aio
+
+left = []
+
+class Inner(grpc.GenericRpcHandler):
+    def service(self, details):
+        async def tell(request, context):
+            left.append(context.time_remaining())
+            return request
+        return grpc.unary_unary_rpc_method_handler(tell)
+
+class Outer(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(self.early if "early" in details.method else self.first)
+
+    async def call_inner(self):
+        # No channel of uvgrpc's own API was used before.
+        async with uvgrpc.insecure_channel(self.target, propagate=True) as channel:
+            await asyncio.gather(channel.unary_unary("/a/b")(b""), self.in_a_task(channel))
+
+    async def in_a_task(self, channel):
+        await channel.unary_unary("/a/b")(b"")
+
+    async def first(self, request, context):
+        await self.call_inner()
+        self.called.set()
+        return request
+
+    async def early(self, request, context):
+        await self.called.wait()
+        await self.call_inner()
+        return request
+
+async def main():
+    outer = Outer()
+    outer.called = asyncio.Event()
+    servers = [SERVER(), SERVER()]
+    ports = []
+    for server, handler in zip(servers, (Inner(), outer)):
+        server.add_generic_rpc_handlers((handler,))
+        ports.append(server.add_insecure_port("127.0.0.1:0"))
+        started = server.start()
+        if started is not None:
+            await started
+    outer.target = f"127.0.0.1:{ports[0]}"
+    assert "uvgrpc._rpc.channel" not in sys.modules
+    async with uvgrpc.aio.insecure_channel(f"127.0.0.1:{ports[1]}") as channel:
+        early = channel.unary_unary("/a/early")(b"", timeout=20)
+        await asyncio.sleep(0.1)
+        await channel.unary_unary("/a/first")(b"", timeout=40)
+        await early
+    for server in servers:
+        await server.stop(None)
+    print([None if seconds is None else round(seconds, -1) for seconds in left])
+
+uvloop.run(main())
+"""
+
+
+@pytest.mark.parametrize("kind", ["uvgrpc.aio.server", "uvgrpc.server"])
+def test_an_rpc_is_known_that_began_before_the_first_channel(kind: str) -> None:
+    outcome = run_program(_FIRST_CHANNEL.replace("SERVER", kind))
+    assert outcome.out == "[40.0, 40.0, 20.0, 20.0]\n", outcome
 
 
 def test_outside_of_an_rpc_there_is_nothing_to_pass_on() -> None:

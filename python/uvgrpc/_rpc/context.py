@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import grpc.aio
 
 from uvgrpc import _core
-from uvgrpc._rpc import deadlines
 from uvgrpc._rpc.errors import EOF
 from uvgrpc.aio import _context
 
@@ -24,8 +23,9 @@ class ServicerContext(_context.ServicerContext, Generic[Request, Response]):
     Iterating over it gives the requests.
     """
 
+    __slots__ = ()
+
     _eof = EOF
-    _current_rpc = deadlines.current_rpc
 
     if TYPE_CHECKING:
 

@@ -18,10 +18,12 @@ Propagation = bool | Sequence[str]
 
 # On the clock of time.monotonic().
 ambient: contextvars.ContextVar[float | None] = contextvars.ContextVar("uvgrpc.deadline", default=None)
-# What a handler runs for. Set by the native server.
+# What a handler runs for, on servers of either API.
 current_rpc: contextvars.ContextVar[_core.ServicerContext | None] = contextvars.ContextVar(
     "uvgrpc.current_rpc", default=None
 )
+# Programs without channels of this API, which alone look at it, do not come here.
+_core.keep_current_rpc(current_rpc)
 
 
 class Deadline:

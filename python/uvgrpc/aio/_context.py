@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextvars
 from typing import NamedTuple
 
 import grpc.aio
@@ -29,10 +28,11 @@ class ServicerContext(_core.ServicerContext, _abstract.ServicerContext):  # type
     Programs may set attributes of their own on it.
     """
 
+    __slots__ = ()
+
     _metadatum = Metadatum
     _abort_error = grpc.aio.AbortError
     _usage_error = grpc.aio.UsageError
     _end_of_stream = grpc.aio.EOF
-    _current_rpc: contextvars.ContextVar[_core.ServicerContext | None] | None = None
     _status_number_of = staticmethod(status_number)
     _compression_entry = staticmethod(compression_entry)
