@@ -67,8 +67,15 @@ TimerQueue::Ticket TimerQueue::AddTimer(EventEngine::Duration delay,
   Ticket ticket;
   {
     absl::MutexLock lock(mu_);
-    if (closed_) return kNoTicket;
     uint32_t slot;
+    if (closed_) {
+      // Dropped, as those that were there when the loop closed. Not a free
+      // slot: tickets of those may still be cancelled.
+      slot = static_cast<uint32_t>(slots_.size());
+      slots_.emplace_back();
+      slots_[slot].dropped = slots_[slot].generation;
+      return (static_cast<uint64_t>(slots_[slot].generation) << 32) | slot;
+    }
     if (free_slots_.empty()) {
       slot = static_cast<uint32_t>(slots_.size());
       slots_.emplace_back();

@@ -44,8 +44,8 @@ class TimerQueue final : public LoopObject,
   ~TimerQueue() override;
 
   // Runs `closure` on the loop thread when `delay` has passed, never earlier,
-  // in the order of deadlines. kNoTicket when the loop is closed: the closure
-  // is dropped then.
+  // in the order of deadlines. When the loop is closed the closure is dropped,
+  // as those are that wait when it closes.
   Ticket Add(EventEngine::Duration delay, EventEngine::Closure* closure);
   Ticket Add(EventEngine::Duration delay, absl::AnyInvocable<void()> closure);
 

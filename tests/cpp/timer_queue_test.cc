@@ -270,7 +270,7 @@ TEST_F(TimerQueueTest, ATimerThatAddsItselfDoesNotStarveOthers) {
   stop = true;
 }
 
-TEST_F(TimerQueueTest, ClosingTheLoopDropsTimersAndRefusesNewOnes) {
+TEST_F(TimerQueueTest, ClosingTheLoopDropsTimersAndThoseToCome) {
   auto held = std::make_shared<int>(0);
   const auto ticket = timers()->Add(milliseconds(1), [held] { ++*held; });
   const std::shared_ptr<TimerQueue> kept = timers();
@@ -281,9 +281,12 @@ TEST_F(TimerQueueTest, ClosingTheLoopDropsTimersAndRefusesNewOnes) {
   EXPECT_TRUE(kept->Cancel(ticket));
   EXPECT_FALSE(kept->Cancel(ticket));
   EXPECT_FALSE(kept->Cancel(TimerQueue::kNoTicket));
-  EXPECT_EQ(kept->Add(milliseconds(1), [held] { ++*held; }),
-            TimerQueue::kNoTicket);
+  // One that comes too late is dropped as well.
+  const auto late = kept->Add(milliseconds(1), [held] { ++*held; });
   EXPECT_EQ(held.use_count(), 1);
+  EXPECT_TRUE(kept->Cancel(late));
+  EXPECT_FALSE(kept->Cancel(late));
+  EXPECT_FALSE(kept->Cancel(ticket));
 }
 
 TEST_F(TimerQueueTest, AnArmedTimerThatWasCancelledCostsOneCallback) {
