@@ -37,7 +37,8 @@ constexpr int kMaxTurnsToWait = 256;
 // How long one connection may read in a turn, if it brings more than one piece.
 constexpr std::chrono::microseconds kReadTime{1000};
 // Once a turn has lasted so long, connections that bring much, and those of
-// which little is known, leave their input to a later one, for so long at most.
+// which little is known, leave their input to a later one. After so long a
+// wait one of them each kLongTurn goes on, however long the turn.
 // New ones are among them since they may have a TLS handshake to do, which
 // takes core about a millisecond: many of them come at a time.
 constexpr std::chrono::milliseconds kLongTurn{4};
@@ -231,22 +232,27 @@ void EndpointState::HandleReady(int error, int events) {
 }
 
 bool EndpointState::LetsOthersGoFirst() {
+  const bool brings_much = received_last_ >= kMuch;
   bool waits = false;
-  if (received_last_ >= kMuch || new_reads_ > 0) {
-    waits = (received_last_ >= kMuch && bridge_->IsBehind() &&
+  if (brings_much || new_reads_ > 0) {
+    const Clock::time_point now = Clock::now();
+    if (turns_waited_ == 0) waits_since_ = now;
+    waits = (brings_much && bridge_->IsBehind() &&
              turns_waited_ < kMaxTurnsToWait) ||
-            IsLongTurn();
+            (IsLongTurn(now) && !MayReadInLongTurn(now));
   }
   turns_waited_ = waits ? turns_waited_ + 1 : 0;
   return waits;
 }
 
-bool EndpointState::IsLongTurn() {
-  const Clock::time_point now = Clock::now();
+bool EndpointState::IsLongTurn(Clock::time_point now) const {
   const auto length = bridge_->TurnLength(now);
-  if (length <= kLongTurn || length >= kBlockedTurn) return false;
-  if (turns_waited_ == 0) waits_since_ = now;
-  return now - waits_since_ < kLongestWait;
+  return length > kLongTurn && length < kBlockedTurn;
+}
+
+bool EndpointState::MayReadInLongTurn(Clock::time_point now) const {
+  return now - waits_since_ >= kLongestWait &&
+         bridge_->TakeLateRead(now, kLongTurn);
 }
 
 void EndpointState::HandleReadable() {

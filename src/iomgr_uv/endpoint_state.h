@@ -126,7 +126,9 @@ class EndpointState final : public LoopObject,
   // Whether this connection is to wait for a turn in which there is less to do.
   bool LetsOthersGoFirst();
   // Whether this turn is one of those that are filled by connections' input.
-  bool IsLongTurn();
+  bool IsLongTurn(std::chrono::steady_clock::time_point now) const;
+  // Whether it has waited for so long that it goes on in one, too.
+  bool MayReadInLongTurn(std::chrono::steady_clock::time_point now) const;
   void HandleWritable();
   void HandleReceived(size_t size);
   // There will be no more to read.
@@ -174,7 +176,7 @@ class EndpointState final : public LoopObject,
   ReadBuffer read_buffer_;
   size_t received_last_ = 0;  // in the last turn in which it read
   int turns_waited_ = 0;      // since then
-  std::chrono::steady_clock::time_point waits_since_;  // in long turns
+  std::chrono::steady_clock::time_point waits_since_;
   int small_pieces_ = 0;                               // still to come
   uint64_t completions_before_ = 0;                    // before the last piece
   bool reading_ = false;

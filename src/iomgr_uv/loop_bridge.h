@@ -149,6 +149,15 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   std::chrono::milliseconds TurnLength(
       std::chrono::steady_clock::time_point now) const;
 
+  // For connections that have waited too long for a turn with time for them:
+  // true for one of them each `interval`.
+  bool TakeLateRead(std::chrono::steady_clock::time_point now,
+                    std::chrono::milliseconds interval) {
+    if (now - last_late_read_ < interval) return false;
+    last_late_read_ = now;
+    return true;
+  }
+
   // Asks for TurnHooks::StartCollected before the loop polls again.
   void RequestTurn();
 
@@ -290,6 +299,7 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   bool prepare_armed_ = false;
   bool in_prepare_ = false;
   TurnStats turn_stats_;
+  std::chrono::steady_clock::time_point last_late_read_;
   size_t unsent_bytes_ = 0;
   std::array<int, UV_HANDLE_TYPE_MAX> handles_by_type_{};
 
