@@ -3,6 +3,9 @@
 
 #include "src/bindings/server.h"
 
+#include <algorithm>
+#include <chrono>
+#include <memory>
 #include <utility>
 
 #include "src/bindings/py_ref.h"
@@ -13,10 +16,18 @@
 #include "src/core/ext/transport/chttp2/server/chttp2_server.h"
 #include "src/core/lib/channel/channel_args.h"
 #include "src/core/lib/iomgr/exec_ctx.h"
+#include "src/core/server/server.h"
 #include "src/iomgr_uv/socket_address.h"
 #include "src/iomgr_uv/tcp_options.h"
 
 namespace uvgrpc {
+namespace {
+
+// A server that drains looks after its connections so often.
+constexpr std::chrono::milliseconds kFirstLook{1};
+constexpr std::chrono::milliseconds kLaterLook{16};
+
+}  // namespace
 
 Server* Server::New(std::shared_ptr<LoopContext> context, ChannelArgs* args,
                     PyObject* owner) {
@@ -143,6 +154,34 @@ void Server::Start() {
   grpc_server_start(server_);
 }
 
+void Server::Drain() {
+  if (shutdown_started_ || std::exchange(drain_started_, true)) return;
+  LoopBridge::CallScope scope(context_->bridge());
+  {
+    grpc_core::ExecCtx exec_ctx;
+    grpc_core::Server::FromC(server_)->StopListening();
+    grpc_core::Server::FromC(server_)->SendGoaways();
+  }
+  ShutdownWithoutConnections(kFirstLook);
+}
+
+// Core does not say when the last one goes.
+void Server::ShutdownWithoutConnections(std::chrono::milliseconds look_again) {
+  if (shutdown_started_) return;
+  if (!grpc_core::Server::FromC(server_)->HasOpenConnections()) {
+    return Shutdown();
+  }
+  struct Release {
+    void operator()(Server* server) const { server->Unref(); }
+  };
+  Ref();
+  context_->engine()->RunAfter(
+      look_again,
+      [self = std::unique_ptr<Server, Release>(this), look_again] {
+        self->ShutdownWithoutConnections(std::min(2 * look_again, kLaterLook));
+      });
+}
+
 void Server::Shutdown() {
   if (std::exchange(shutdown_started_, true)) return;
   LoopBridge::CallScope scope(context_->bridge());
@@ -152,14 +191,12 @@ void Server::Shutdown() {
 
 void Server::CancelAllCalls() {
   if (server_ == nullptr) return;
+  Shutdown();
   LoopBridge::CallScope scope(context_->bridge());
   grpc_server_cancel_all_calls(server_);
 }
 
-void Server::EndWithLoop() {
-  Shutdown();
-  CancelAllCalls();
-}
+void Server::EndWithLoop() { CancelAllCalls(); }
 
 bool Server::HandleShutdown() {
   Leave();

@@ -11,6 +11,7 @@
 #include <grpc/grpc.h>
 
 #include <atomic>
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <string>
@@ -68,11 +69,16 @@ class Server final : public LoopResident {
 
   void Start();
 
+  // Stops listening and has the clients open no more RPCs. Those that come
+  // before a client has heard of it are served. Then Shutdown, once the
+  // connections have gone, as they do after the last RPC. Idempotent.
+  void Drain();
+
   // Stops listening and refuses new RPCs; on_server_shutdown follows when the
   // last RPC is over. Idempotent.
   void Shutdown();
 
-  // Ends all RPCs that are under way. After Shutdown.
+  // Shuts down and ends all RPCs that are under way.
   void CancelAllCalls();
 
   // Null once destroyed.
@@ -125,6 +131,7 @@ class Server final : public LoopResident {
   ~Server();
 
   void EndWithLoop() override;
+  void ShutdownWithoutConnections(std::chrono::milliseconds look_again);
   void DestroyCore();
   bool HandleShutdown();
   void DeliverShutdown();
@@ -135,6 +142,7 @@ class Server final : public LoopResident {
   std::atomic<int> refs_{1};
   std::vector<Method> methods_;
   ShutdownDone shutdown_tag_;
+  bool drain_started_ = false;
   bool shutdown_started_ = false;
   bool stopped_ = false;
   int max_waiting_ = std::numeric_limits<int>::max();

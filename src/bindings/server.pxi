@@ -166,7 +166,7 @@ cdef class Server:
         self._server.Start()
 
     def shutdown(self):
-        """A future that resolves once no RPC is left. New RPCs are refused."""
+        """A future that resolves once no RPC is left. Clients are told to open no more."""
         self._loop._enter()
         future = Future(loop=self._event_loop)
         if self.is_stopped:
@@ -175,11 +175,11 @@ cdef class Server:
         self._shutdown_waiters.append(future)
         if not self.is_shutting_down:
             self.is_shutting_down = True
-            self._server.Shutdown()
+            self._server.Drain()
         return future
 
     def cancel_all_calls(self):
-        """Aborts the RPCs that are under way. Only after shutdown()."""
+        """Aborts the RPCs that are under way, and refuses new ones. Only after shutdown()."""
         self._loop._enter()
         if not self.is_stopped:
             self._server.CancelAllCalls()

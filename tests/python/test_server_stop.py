@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import struct
 import time
 from typing import Any
 
 import grpc
 import pytest
 import tls
+from peers import frames
 from support import aio, echo, in_time, no_residents, run, service, serving, unused_port
 
 pytestmark = pytest.mark.uvgrpc_only
@@ -282,3 +284,92 @@ def test_a_port_after_the_loops_end_is_refused(add: Any, started: bool) -> None:
     run(main(), leaves_open=True)
     with pytest.raises(RuntimeError, match="no port can be added: the server's event loop was closed"):
         add(kept[0], 0)
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_what_comes_before_a_client_knows_of_the_stop_is_served(registered: bool) -> None:
+    """RFC 9113, 6.8: a client has heard of it once it answers the PING behind the first GOAWAY."""
+
+    async def main() -> None:
+        server = aio.server()
+        handler = grpc.unary_unary_rpc_method_handler(echo)
+        if registered:
+            server.add_registered_method_handlers("test.Service", {"Method": handler})
+        else:
+            server.add_generic_rpc_handlers((service(Method=echo),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        client = await frames.Connection.open(port)
+        await client.ping()
+        stopping = asyncio.create_task(server.stop(60))
+        _, _, _, goaway = await client.until(frames.GOAWAY)
+        assert struct.unpack(">II", goaway[:8]) == (0x7FFFFFFF, 0)
+        _, _, _, opaque = await client.until(frames.PING)
+        await asyncio.sleep(0.1)
+        client.writer.write(frames.request(1, frames.headers(METHOD), b"late"))
+        _, _, stream, data = await client.until(frames.DATA)
+        assert (stream, data) == (1, b"\0\0\0\0\x04late")
+        assert not stopping.done()
+        with pytest.raises(OSError, match="refused"):
+            await asyncio.open_connection("127.0.0.1", port)
+        client.writer.write(frames.frame(frames.PING, 1, 0, opaque))
+        _, _, _, goaway = await client.until(frames.GOAWAY)
+        assert struct.unpack(">II", goaway[:8]) == (1, 0)
+        began = time.monotonic()
+        await stopping
+        in_time(began, 1)
+        client.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("grace", [None, 0.3])
+def test_a_client_that_does_not_answer_does_not_keep_a_stop(grace: float | None) -> None:
+    async def main() -> None:
+        async with serving(service(Method=echo)) as running:
+            client = await frames.Connection.open(int(running.target.rsplit(":", 1)[1]))
+            await client.ping()
+            began = time.monotonic()
+            await running.server.stop(grace)
+            assert time.monotonic() - began >= (grace or 0)
+            in_time(began, 1 + (grace or 0))
+            client.close()
+
+    run(main())
+
+
+def test_clients_notice_nothing_of_servers_that_take_turns() -> None:
+    """Each is stopped with time left while 20 clients call, as in a rolling restart."""
+
+    async def main() -> None:
+        def start() -> Any:
+            server = aio.server()
+            server.add_generic_rpc_handlers((service(Method=echo),))
+            assert server.add_insecure_port(f"127.0.0.1:{port}") == port
+            return server
+
+        port = unused_port()
+        server = start()
+        await server.start()
+        over = False
+
+        async def calls() -> int:
+            count = 0
+            async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                while not over:
+                    assert await channel.unary_unary(METHOD)(b"x", wait_for_ready=True) == b"x"
+                    count += 1
+            return count
+
+        clients = [asyncio.create_task(calls()) for _ in range(20)]
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            following = start()
+            await following.start()
+            await server.stop(20)
+            server = following
+        over = True
+        assert min(await asyncio.gather(*clients)) > 10
+        await server.stop(None)
+
+    run(main())

@@ -311,7 +311,10 @@ class Server(grpc.aio.Server):
         core.start()
 
     async def stop(self, grace: float | None) -> None:
-        """Refuses new RPCs at once, and returns when none is left. Idempotent.
+        """Tells the clients to make no more RPCs, and returns when none is left. Idempotent.
+
+        No connection is taken from here on. RPCs of a client that has not heard of it yet are
+        served, as RFC 9113, section 6.8, has it.
 
         Giving up waiting for it, as a handler does that stops its own server, does not keep
         the server from stopping.

@@ -230,6 +230,7 @@ cdef extern from "src/bindings/server.h" namespace "uvgrpc" nogil:
         StatusOr[int] AddSocket(int, grpc_server_credentials*)
         int AddMethod(const string&, bool)
         void Start()
+        void Drain()
         void Shutdown()
         void CancelAllCalls()
 
