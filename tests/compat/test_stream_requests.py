@@ -181,7 +181,7 @@ async def _drain(call: Any) -> Any:
 
 
 @stream_requests
-@pytest.mark.parametrize("requests", [b"bytes", 42, object()], ids=repr)
+@pytest.mark.parametrize("requests", [b"bytes", 42, object()], ids=["bytes", "int", "object"])
 @looped
 async def test_what_is_no_iterable_of_messages_cancels_the_call(arity: str, requests: Any) -> None:
     async with wired(echo_of(arity)) as wire:
