@@ -55,6 +55,7 @@ test:
 	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 8 min later"
 	@cmake/prerequisites.sh test
 	@$(MAKE) --no-print-directory lint test-cpp test-asan test-python
+	@$(MAKE) --no-print-directory test-asan-python ASAN_TESTS='$(ASAN_SHORT)'
 	$(call say,make test: everything passed)
 
 # $(call install,VENV,WERROR): the core first, because pip would hide its progress.
@@ -160,16 +161,17 @@ fuzz: venv
 	@build/dev/tests/cpp/uvgrpc_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=300 -print_final_stats=1 \
 	  build/fuzz tests/cpp/fuzz/corpus
 
-# The tests of calls' lives on a sanitized extension. Not in `make test`.
-ASAN := build/asan-python
-ASAN_TESTS := $(addprefix tests/python/test_,call_lives.py call_fuzz.py call_stress.py dying_calls.py \
-  last_writes.py loops_and_threads.py thread_mistakes.py waiting.py filters_fuzz.py inproc.py sockets.py)
+# The tests of calls' lives on a sanitized extension; `make test` takes the first of them.
+ASAN := build/asan
+ASAN_SHORT := $(addprefix tests/python/test_,call_fuzz.py dying_calls.py last_writes.py inproc.py)
+ASAN_TESTS := $(ASAN_SHORT) $(addprefix tests/python/test_,call_lives.py call_stress.py loops_and_threads.py \
+  thread_mistakes.py waiting.py filters_fuzz.py sockets.py server_stop.py own_messages.py)
 
 .PHONY: test-asan-python
 test-asan-python: venv
 	$(call say,Python tests: AddressSanitizer and UndefinedBehaviorSanitizer)
-	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --preset asan -B $(ASAN) -DUVGRPC_EXTENSION=ON -DUVGRPC_TESTS=OFF \
-	  -DUVGRPC_WERROR=OFF -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
+	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --preset asan -DUVGRPC_EXTENSION=ON \
+	  -DPython3_EXECUTABLE="$(CURDIR)/$(TEST)/bin/python"
 	@PATH="$(CURDIR)/$(TEST)/bin:$$PATH" cmake --build $(ASAN) --target _core
 	@rm -rf $(ASAN)/package && mkdir $(ASAN)/package && cp -r python/uvgrpc $(ASAN)/package
 	@cp $(ASAN)/src/bindings/_core*.so $(ASAN)/package/uvgrpc

@@ -28,7 +28,8 @@ import trustme
 
 HERE = Path(__file__).parent
 GO = HERE.parents[1] / "peers" / "grpc_go"
-BUILD = HERE.parents[1] / ".build"
+# Not the harness's own, which it keeps by what it is made of.
+GO_BINARY = HERE.parents[1] / ".build" / "soak" / "grpc_go"
 CLIENT_PROCESSES = ("uvgrpc",) * 5 + ("stock",) * 3
 RESTART, RELOAD = 60.0, 20.0
 MIB = 1 << 20
@@ -81,15 +82,17 @@ def write_certificate(authority: trustme.CA, folder: Path) -> None:
 
 def go_server() -> tuple[subprocess.Popen[str] | None, int]:
     """grpc-go's, when Go is here."""
-    binary = BUILD / "grpc_go"
-    BUILD.mkdir(exist_ok=True)
+    GO_BINARY.parent.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run(["go", "build", "-mod=readonly", "-o", str(binary), "."], cwd=GO, check=True)
+        subprocess.run(["go", "build", "-mod=readonly", "-o", str(GO_BINARY), "."], cwd=GO, check=True)
     except (OSError, subprocess.CalledProcessError):
         print("Go is not here: without grpc-go", file=sys.stderr)
         return None, 0
     process = subprocess.Popen(
-        [str(binary), "serve", "--service", "unary"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [str(GO_BINARY), "serve", "--service", "unary"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())["port"]
@@ -99,7 +102,7 @@ def go_client(port: int) -> subprocess.Popen[str]:
     """grpc-go against a server, for some seconds; it compares every reply."""
     arguments = ["--load", "unary", "--target", f"127.0.0.1:{port}", "--concurrency", "2"]
     return subprocess.Popen(
-        [str(BUILD / "grpc_go"), "client", *arguments, "--seconds", "2", "--warmup", "0.1"],
+        [str(GO_BINARY), "client", *arguments, "--seconds", "2", "--warmup", "0.1"],
         stdout=subprocess.PIPE,
         text=True,
     )
