@@ -37,6 +37,7 @@ help:
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
 	@echo "make profile       trains the core for this compiler and keeps the profile (cmake/core/profiles)"
+	@echo "make docs          the site, in build/site, with warnings as errors"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -54,7 +55,7 @@ demo:
 test:
 	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 8 min later"
 	@cmake/prerequisites.sh test
-	@$(MAKE) --no-print-directory lint test-cpp test-asan test-python
+	@$(MAKE) --no-print-directory lint docs test-cpp test-asan test-python
 	@$(MAKE) --no-print-directory test-asan-python ASAN_TESTS='$(ASAN_SHORT)'
 	$(call say,make test: everything passed)
 
@@ -278,10 +279,25 @@ programs:
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && for name in requirements siblings oldest programs; do \
+	@cd third_party && for name in requirements siblings oldest programs docs; do \
 	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
 	done
+
+# The site. Its environment has nothing of the package: what it documents is read, not imported.
+DOCS := .venv-docs
+
+$(DOCS)/.ready: third_party/docs.txt
+	$(call say,Virtual environment $(DOCS))
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS)/.ready
+	$(call say,Site)
+	@$(DOCS)/bin/mkdocs --quiet build
+	@echo "build/site/index.html"
 
 .PHONY: clean
 clean:
