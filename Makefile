@@ -296,8 +296,7 @@ $(DOCS)/.ready: third_party/docs.txt
 .PHONY: docs
 docs: $(DOCS)/.ready
 	$(call say,Site)
-	@$(DOCS)/bin/mkdocs --quiet build
-	@echo "build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
 
 .PHONY: clean
 clean:

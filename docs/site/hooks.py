@@ -8,19 +8,24 @@ both. Pages outside docs/ are brought in; links between all of them are turned i
 
 from __future__ import annotations
 
+import hashlib
 import html
 import os
 import re
-import zlib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from markdown.blockprocessors import build_block_parser
+from markdown.extensions import Extension
 from mermaidx import render
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from pymdownx.superfences import SuperFencesException
 
+VERSION = version("mermaidx")
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = (
     *("CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/latest.md"),
@@ -47,7 +52,17 @@ def _title(path: str) -> str:
     return first.removeprefix("# ")
 
 
+class TwoSpaces(Extension):
+    """What belongs to an item of a list is indented by two spaces, as the repository's own view has it."""
+
+    def extendMarkdown(self, md: Any) -> None:
+        md.tab_length = 2
+        md.parser = build_block_parser(md)
+
+
 def on_config(config: Any) -> Any:
+    # The first, since others change the parser that it makes.
+    config.markdown_extensions.insert(0, TwoSpaces())
     config.mdx_configs["pymdownx.superfences"] = {
         "custom_fences": [{"name": "mermaid", "class": "drawing", "format": _draw}]
     }
@@ -116,11 +131,22 @@ def _sources(folder: Path) -> str:
 
 def _draw(source: str, language: str, css_class: str, *_: Any, **__: Any) -> str:
     """A fence of Mermaid's as a drawing in the page."""
-    # Its labels as SVG's own text: HTML in it would be of another size than it was measured with.
-    drawn = render(source, config={"htmlLabels": False, "flowchart": {"htmlLabels": False}}).svg()
+    name = hashlib.sha256((VERSION + source).encode()).hexdigest()[:12]
+    kept = ROOT / "build" / "drawings" / f"{name}.svg"
+    if not kept.exists():
+        # Its labels as SVG's own text: HTML in it would be of another size than it was measured with.
+        config = {"htmlLabels": False, "flowchart": {"htmlLabels": False}}
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            drawing = render(source, theme="neutral", config=config).svg()
+        except RuntimeError as error:
+            raise SuperFencesException(str(error)) from error
+        kept.write_text(drawing)
     # All drawings have the same id, which their styles begin with.
-    own = f"drawing-{zlib.crc32(source.encode()):x}"
-    return f'<div class="{css_class}">{drawn.replace("my-svg", own)}</div>'
+    drawn = kept.read_text().replace("my-svg", f"drawing-{name}")
+    # On a narrow screen a wide one is moved sideways, not made too small to read.
+    width = float(re.search(r'viewBox="\S+ \S+ (\S+)', drawn)[1])
+    return f'<div class="{css_class}{" wide" if width > 640 else ""}">{drawn}</div>'
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
