@@ -66,8 +66,13 @@ def on_config(config: Any) -> Any:
     config.mdx_configs["pymdownx.superfences"] = {
         "custom_fences": [{"name": "mermaid", "class": "drawing", "format": _draw}]
     }
-    (examples,) = (entry["Examples"] for entry in config.nav if "Examples" in entry)
-    examples.extend({_title(path): path} for path in _example_pages())
+    sections = {name: pages for entry in config.nav for name, pages in entry.items()}
+    sections["Examples"].extend({_title(path): path} for path in _example_pages())
+    # Pages that nobody has given a place yet.
+    named = str(config.nav)
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        if f"'{path.name}'" not in named:
+            sections["Inside"].append({_title(f"docs/{path.name}"): path.name})
     return config
 
 

@@ -11,6 +11,7 @@ What a block is, its language says; what it needs, the comment on the line befor
   `in main()` (in a coroutine; so is what awaits at its top level), `pytest` (as tests).
 - `console` and `sh` are read: their programs, targets, files, modules and packages exist. `run` has them
   run in the page's folder, where they print what is shown, and `run in the repository` there.
+- `cpp` and `cmake` are lines of an example's files, which its own test builds.
 - `proto` is compiled. `ini` is parsed. `yaml` and `mermaid` are parsed and drawn when the site is built.
 - `not run: ...` says why a block of any kind is not; it is a skipped test.
 """
@@ -110,7 +111,7 @@ def test_no_block_of_a_page_is_overlooked(page: Path) -> None:
     assert "```" not in prose, "a fence that is not read"
     assert "<!-- test:" not in prose, "a comment that is not right before a block"
     assert not re.search(r"\n\n(?: {4}|\t)\S", prose), "an indented block of code: it has no language"
-    known = {"python", "console", "sh", "proto", "ini", *SHOWN}
+    known = {"python", "console", "sh", "proto", "ini", "cpp", "cmake", *SHOWN}
     assert {block.language for block in _blocks(page)} <= known
 
 
@@ -225,6 +226,17 @@ def test_ini(block: Block) -> None:
     assert parser.sections()
 
 
+@functools.cache
+def _lines_of_examples() -> set[str]:
+    files = [path for kind in ("*.cc", "*.h", "CMakeLists.txt") for path in ROOT.glob(f"examples/*/{kind}")]
+    return {line.strip() for path in files for line in path.read_text().splitlines()}
+
+
+@of("cpp", "cmake")
+def test_cpp(block: Block) -> None:
+    assert not {line.strip() for line in block.text.splitlines()} - _lines_of_examples() - {""}
+
+
 @of("yaml", "dockerfile")
 def test_what_is_for_other_programs(block: Block) -> None:
     raise AssertionError("say in a comment why it is not run")
@@ -312,6 +324,11 @@ def _what_is_wrong(command: list[str], block: Block) -> str:
     if program in ("pytest", "mypy", "ruff"):
         gone = [word for word in plain if "/" in word and not (ROOT / word).exists()]
         return f"no such files: {gone}" if gone else ""
+    if program == "cmake" and "--preset" not in arguments:
+        asked = [arguments[at + 1] for at, word in enumerate(arguments) if word in ("-S", "-P")]
+        folders = (ROOT, (ROOT / block.page).parent)
+        gone = [word for word in asked if not any((folder / word).exists() for folder in folders)]
+        return f"no such files: {gone}" if gone else ""
     if program in ("cmake", "ctest"):
         presets = (ROOT / "CMakePresets.json").read_text()
         known = {preset["name"] for preset in json.loads(presets)["configurePresets"]}
@@ -319,7 +336,7 @@ def _what_is_wrong(command: list[str], block: Block) -> str:
         return "" if asked and asked <= known else f"no such presets: {asked}"
     if program.startswith("build/"):
         name = Path(program).name
-        files = ROOT.glob("tests/cpp/**/CMakeLists.txt")
+        files = [*ROOT.glob("tests/cpp/**/CMakeLists.txt"), *ROOT.glob("examples/*/CMakeLists.txt")]
         return "" if any(name in file.read_text() for file in files) else "no such program is built"
     if program in ("cd", "printf", "chmod", "kill", "uvicorn"):
         return ""
