@@ -22,7 +22,7 @@ say = @printf '\n== %s\n' "$(1)"
 .PHONY: help
 help:
 	@echo "make demo          build, install into $(DEMO), run examples/helloworld/demo.py"
-	@echo "make test          lint, C++ tests (plain, ASan+UBSan), Python tests"
+	@echo "make test          lint, the site, C++ tests (plain, ASan+UBSan), Python tests"
 	@echo "make tsan          C++ tests under ThreadSanitizer"
 	@echo "make test-asan-python  tests of calls' lives on an extension under ASan+UBSan"
 	@echo "make faults        10,000 faults under the engine, with AddressSanitizer"
