@@ -22,6 +22,8 @@ async def main(port: str, connections: int, seconds: float) -> None:
             await stack.enter_async_context(uvgrpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS))
             for _ in range(connections)
         ]
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        print(f"{connections} connections", flush=True)
         request = protos.HelloRequest(name="you", seconds=seconds)
         replies = await asyncio.gather(*(protos.Greeter(channel).Hi(request) for channel in channels))
     for process, count in sorted(Counter(reply.process for reply in replies).items()):

@@ -183,10 +183,9 @@ def test_workers_share_a_port_and_are_replaced_one_by_one() -> None:
         answered = dict(re.findall(r"process (\d+) answered (\d+)", done.stdout))
         assert set(answered) == set(first)
         assert sum(map(int, answered.values())) == 40
-        with program("workers", "client.py", port, "4", "1") as client:
-            # Its calls are under way when it has been a moment.
-            with pytest.raises(subprocess.TimeoutExpired):
-                client.process.wait(0.9)
+        with program("workers", "client.py", port, "4", "3") as client:
+            assert client.line() == "4 connections"
+            # Its calls have begun when the first new worker is ready.
             parent.process.send_signal(signal.SIGHUP)
             second = []
             for old in first:
@@ -195,7 +194,9 @@ def test_workers_share_a_port_and_are_replaced_one_by_one() -> None:
             assert parent.line() == "all replaced"
             out, err = client.process.communicate(timeout=LIMIT)
             assert (client.process.returncode, err) == (0, "")
-            assert {pid for pid, _ in re.findall(r"process (\d+) answered (\d+)", out)} <= set(first)
+            answered = dict(re.findall(r"process (\d+) answered (\d+)", out))
+            assert set(answered) <= set(first)
+            assert sum(map(int, answered.values())) == 4
         assert not set(first) & set(second)
         after = ask("workers", "client.py", port, "40").stdout
         assert {pid for pid, _ in re.findall(r"process (\d+) answered (\d+)", after)} == set(second)
