@@ -51,7 +51,7 @@ PAGES = [
 ]
 # What shows output, a drawing, or something for programs that are not here; not code of ours.
 SHOWN = {"text", "mermaid", "yaml", "dockerfile"}
-# Another test follows this page block by block.
+# Another test writes this page's Python into the files that it names, and follows the page with them.
 FOLLOWED = {"docs/tutorial.md": "test_tutorial.py"}
 
 _BLOCK = re.compile(
@@ -94,7 +94,8 @@ def of(*languages: str) -> pytest.MarkDecorator:
     """Parametrizes a test by the blocks of these languages."""
     marks = []
     for block in BLOCKS:
-        if block.language in languages:
+        followed = block.page in FOLLOWED and block.language == "python"
+        if block.language in languages and not followed:
             reason = block.note.removeprefix("not run: ") if block.note.startswith("not run: ") else ""
             skip = [pytest.mark.skip(reason=f"{block}: {reason}")] if reason else []
             marks.append(pytest.param(block, id=str(block), marks=skip))
@@ -177,8 +178,6 @@ def _run(command: list[str], folder: Path, **variables: str) -> subprocess.Compl
 
 @of("python")
 def test_python(block: Block, folders: dict[str, Path]) -> None:
-    if block.page in FOLLOWED:
-        return
     folder = folders[block.page]
     port = str(unused_port())
     source = block.text.replace("50051", port)
