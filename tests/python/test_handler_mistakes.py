@@ -100,7 +100,9 @@ async def _in_abort_with_status(context: Any, metadata: Any) -> None:
 
 
 @pytest.mark.parametrize("place", [_in_set_trailing, _in_initial, _in_abort, _in_abort_with_status])
-@pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda value: "object" if type(value) is object else repr(value))
+@pytest.mark.parametrize(
+    "metadata", BAD_METADATA, ids=lambda value: "object" if type(value) is object else repr(value)
+)
 def test_bad_metadata_is_unknown_with_a_text(metadata: Any, place: Callable[..., Awaitable[None]]) -> None:
     if place is _in_initial and metadata in PAIRS_FOR_INITIAL:
         pytest.skip("accepted")
