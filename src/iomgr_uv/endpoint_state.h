@@ -177,8 +177,8 @@ class EndpointState final : public LoopObject,
   size_t received_last_ = 0;  // in the last turn in which it read
   int turns_waited_ = 0;      // since then
   std::chrono::steady_clock::time_point waits_since_;
-  int small_pieces_ = 0;                               // still to come
-  uint64_t completions_before_ = 0;                    // before the last piece
+  int small_pieces_ = 0;             // still to come
+  uint64_t completions_before_ = 0;  // before the last piece
   bool reading_ = false;
 
   // The outstanding write, and what is left of it.
