@@ -15,7 +15,7 @@ TEST := .venv-test
 REQUIREMENTS := third_party/requirements.txt
 SIBLINGS := third_party/siblings.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-CXX_FILES = $$(find src tests bench/peers -name '*.h' -o -name '*.cc')
+CXX_FILES = $$(find src tests examples bench/peers -name '*.h' -o -name '*.cc')
 
 say = @printf '\n== %s\n' "$(1)"
 

@@ -10,8 +10,8 @@
 
 #include "bench/peers/floor/loop_host.h"
 #include "bench/peers/floor/program.h"
-#include "src/bindings/core_init.h"
 #include "src/core/server/server.h"
+#include "src/engine/core_init.h"
 
 namespace uvgrpc::bench {
 namespace {

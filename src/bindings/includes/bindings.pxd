@@ -63,7 +63,7 @@ cdef extern from "src/iomgr_uv/socket_registry.h" namespace "uvgrpc" nogil:
     int CReplaceSockets "uvgrpc::ReplaceSockets"()
 
 
-cdef extern from "src/bindings/core_init.h" namespace "uvgrpc" nogil:
+cdef extern from "src/engine/core_init.h" namespace "uvgrpc" nogil:
     void CInitCore "uvgrpc::InitCore"()
 
 

@@ -366,7 +366,7 @@ class Rpcs {
 }  // namespace
 
 void InitCoreForRpcs() {
-  // As the bindings do (src/bindings/core_init.cc).
+  // As the bindings do (src/engine/core_init.cc).
   grpc_core::ForceEnableExperiment("use_call_event_engine_in_completion_queue",
                                    true);
   grpc_core::Fork::Enable(false);

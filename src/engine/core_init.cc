@@ -1,7 +1,7 @@
 // Copyright 2026 The uvgrpc Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/bindings/core_init.h"
+#include "src/engine/core_init.h"
 
 #include <grpc/grpc.h>
 
