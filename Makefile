@@ -10,8 +10,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+# Another interpreter has an environment of its own: PYTHON=python3.13 makes .venv-test-3.13.
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d%s" % (*sys.version_info[:2], sys.abiflags))' 2>/dev/null)
 DEMO := .venv-demo
-TEST := .venv-test
+TEST := .venv-test$(if $(filter-out python3,$(PYTHON)),-$(PYTHON_VERSION))
 REQUIREMENTS := third_party/requirements.txt
 SIBLINGS := third_party/siblings.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,6 +40,10 @@ help:
 	@echo "make programs      real programs on uvgrpc and on grpc.aio as it is (docs/programs.md)"
 	@echo "make profile       trains the core for this compiler and keeps the profile (cmake/core/profiles)"
 	@echo "make docs          the site, in build/site, with warnings as errors"
+	@echo "make test-python PYTHON=python3.13  the Python tests on another interpreter; make pythons: on all of PYTHONS"
+	@echo "make dev           an environment, .venv-dev, that builds what has changed when uvgrpc is imported"
+	@echo "make wheels        wheels for distributions, checked and tried out (docs/releasing.md); make check-macos: compiles for macOS"
+	@echo "make release       what a release needs: version, changelog, tag, docs, builds"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -179,12 +185,14 @@ test-asan-python: venv
 	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$(CURDIR)/$(ASAN)/package" $(TEST)/bin/python -m pytest $(ASAN_TESTS)
 
-# The oldest grpcio that pyproject.toml allows, put before the one of $(TEST).
-OLDEST := build/oldest-grpcio
+# The oldest grpcio that pyproject.toml allows, put before the one of $(TEST); newer Pythons have
+# wheels of newer ones only.
+OLDEST := build/oldest-grpcio-$(PYTHON_VERSION)
+OLDEST_PIN := $(or $(wildcard third_party/oldest-$(PYTHON_VERSION).txt),third_party/oldest.txt)
 
-$(OLDEST)/.ready: third_party/oldest.txt $(TEST)/.ready
+$(OLDEST)/.ready: $(OLDEST_PIN) $(TEST)/.ready
 	@rm -rf $(OLDEST)
-	@$(TEST)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps --target $(OLDEST) -r third_party/oldest.txt
+	@$(TEST)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps --target $(OLDEST) -r $(OLDEST_PIN)
 	@touch $@
 
 .PHONY: test-python
@@ -275,11 +283,61 @@ programs:
 	$(call say,Programs)
 	@$(PROGRAMS)/bin/pytest tests/programs
 
+# On each interpreter that there is, with a table at the end.
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+
+.PHONY: pythons cpython
+pythons:
+	@$(PYTHON) tests/pythons.py $(PYTHONS)
+
+# A CPython that is not installed here, from the source package of Debian's unstable release: into
+# build/cpython-VERSION, with OPTIONS of its configure. PYTHON=build/cpython-3.14/bin/python3 is it then.
+VERSION ?= 3.14
+
+cpython:
+	@$(PYTHON) tests/cpython.py $(VERSION) $(OPTIONS)
+
+# Editable: `import uvgrpc` builds what has changed. Nothing is stripped, which takes longer than linking.
+DEV := .venv-dev
+$(DEV)/.ready: $(SIBLINGS)
+
+.PHONY: dev
+dev:
+	@cmake/prerequisites.sh
+	@$(MAKE) --no-print-directory $(DEV)/.ready
+	$(call say,gRPC core)
+	@PATH="$(CURDIR)/$(DEV)/bin:$$PATH" cmake -DPython3_EXECUTABLE="$(CURDIR)/$(DEV)/bin/python" -P cmake/build_core.cmake
+	$(call say,Package uvgrpc: editable)
+	@$(DEV)/bin/pip install --quiet --no-build-isolation --no-deps --force-reinstall --editable . \
+	  -C editable.rebuild=true -C editable.verbose=false -C install.strip=false -C 'build-dir=build/{wheel_tag}-dev'
+	@echo "$(DEV)/bin/pytest tests/python/test_server.py   runs what is in the tree, C++ and Cython too"
+
+# Wheels, compiled for an older C library than this machine's (docs/releasing.md).
+WHEELS := .venv-wheels
+WHEEL_PYTHONS ?= $(PYTHONS)
+WHEEL_PLATFORMS ?= manylinux_2_28_x86_64
+
+$(WHEELS)/.ready: third_party/wheels.txt
+
+.PHONY: wheels check-macos sdist release
+wheels: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/make.py --pythons $(WHEEL_PYTHONS) --platforms $(WHEEL_PLATFORMS)
+
+check-macos: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/check_macos.py $(MACOS)
+
+sdist: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/sdist.py
+
+# RELEASE=check only checks.
+release: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/release.py $(RELEASE)
+
 .PHONY: requirements
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && for name in requirements siblings oldest programs docs; do \
+	@cd third_party && for name in requirements siblings oldest oldest-3.13 oldest-3.14 build wheels programs docs; do \
 	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
 	done

@@ -40,8 +40,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "-- installing Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -q update </dev/null
-    apt-get -q install -y --no-install-recommends "${missing[@]}" </dev/null
+    noise=$(mktemp)
+    if ! { apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } >"$noise" 2>&1 </dev/null
+    then
+      tail -n 30 "$noise" >&2
+      echo "error: apt-get failed; all that it said is in $noise" >&2
+      exit 1
+    fi
+    rm -f "$noise"
   else
     echo "error: these packages are missing (Debian's names): ${missing[*]}" >&2
     echo "       as root: apt-get install ${missing[*]}" >&2

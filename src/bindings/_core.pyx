@@ -14,6 +14,7 @@ import re
 from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop, current_task
 from inspect import isasyncgenfunction, iscoroutinefunction
 from os import close
+from sys import version_info
 from threading import get_ident
 from weakref import WeakKeyDictionary, ref
 

@@ -3,6 +3,9 @@
 # Part of _core.pyx: tasks that begin in the delivery that makes them.
 
 
+# From 3.12 on asyncio can do it by itself.
+cdef bint _HAS_EAGER_START = version_info >= (3, 12)
+
 cdef object _nothing = object()
 # asyncio's type of what a new task gives to call_soon(), once known.
 cdef object _step_type = None
@@ -38,6 +41,13 @@ cdef _start_task(Loop loop, event_loop, coroutine, name, variables):
     if _starting_loop is not None or "call_soon" in attributes:
         # Another thread makes one; or the program has a call_soon() of its own.
         return Task(coroutine, loop=event_loop, name=name, context=variables)
+    if _HAS_EAGER_START:
+        # A loop inside the task delivers to tasks that are inside of it. Exits of the step come out here.
+        loop._resumes = False
+        try:
+            return Task(coroutine, loop=event_loop, name=name, context=variables, eager_start=True)
+        finally:
+            loop._resumes = True
     _starting_loop, _starting_variables = event_loop, variables
     attributes["call_soon"] = _keep_first_step
     try:
