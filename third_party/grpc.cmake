@@ -17,7 +17,7 @@ function(uvgrpc_add_grpc)
   # Left-out parts of the core are referred to by functions nobody calls, which
   # only section collection removes.
   target_link_libraries(grpc_core INTERFACE grpc_vendor uvgrpc_memory Threads::Threads ${CMAKE_DL_LIBS})
-  target_link_options(grpc_core INTERFACE -Wl,--gc-sections)
+  target_link_options(grpc_core INTERFACE $<IF:$<PLATFORM_ID:Darwin>,-Wl$<COMMA>-dead_strip,-Wl$<COMMA>--gc-sections>)
   add_library(grpc::core ALIAS grpc_core)
   if(GRPC_ENGINE_LIBRARY)
     # Core and its own engine need each other.
