@@ -74,6 +74,12 @@ class Compiler:
             ).stdout
         return text
 
+    def system(self) -> str:
+        """What it compiles for, as platform.system() names it: Darwin, or else Linux."""
+        command = [self.cc, "-E", "-dM", "-x", "c", os.devnull]
+        macros = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return "Darwin" if "#define __APPLE__ " in macros else "Linux"
+
     def profile_path(self) -> Path:
         """Where its profile belongs. GCC reads those of its own version only."""
         version, machine = (
@@ -113,7 +119,9 @@ def jobs() -> int:
     if chosen := os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL"):
         return int(chosen)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // JOB_BYTES))
+    # Not everywhere can a process be kept to some of the cores.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, memory // JOB_BYTES))
 
 
 def run(command: list[str], environment: dict[str, str]) -> None:
@@ -160,7 +168,7 @@ def build_part(
         # The flags of the key are the flags of the build, whatever the shell exports.
         environment = {
             k: v for k, v in os.environ.items() if k not in ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS")
-        }
+        } | {"UVGRPC_CORE_SYSTEM": compiler.system()}
         tree = entry / "build"
         forget_other_checkouts(tree)
         settings = {
@@ -236,11 +244,15 @@ def main() -> None:
     if not arguments.sources_only:
         compiler = Compiler(arguments.cc, arguments.cxx)
         identity = compiler.identity()
-        parts = plan.make_plan(results["GRPC_SOURCE_DIR"])
+        system = compiler.system()
+        parts = plan.make_plan(results["GRPC_SOURCE_DIR"], system)
         # The vendor part holds no inlined abseil, so one plain copy serves every sanitizer.
         wanted = {"vendor": "-O2", "core": arguments.flags}
         if arguments.grpc_engine:
             wanted["engine"] = arguments.flags
+        if system == "Darwin":
+            # usage.cmake names c-ares' configuration for Linux; this one is found before it.
+            wanted["core"] += f" -iquote {results['GRPC_SOURCE_DIR']}/third_party/cares/config_darwin"
         profile = compiler.profile() if arguments.profile else None
         for part, flags in wanted.items():
             used = profile if part == "core" else None

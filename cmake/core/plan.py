@@ -2,6 +2,8 @@
 
 Usage: plan.py SOURCE_DIR OUTPUT_DIR
 
+UVGRPC_CORE_SYSTEM says for which system, as platform.system() names it: Linux or Darwin.
+
 Writes OUTPUT_DIR/plan.cmake with the variables
   CORE_SOURCES   C++ of gRPC, abseil and re2, C of c-ares: what may inline abseil or is driven by our engine
   VENDOR_SOURCES BoringSSL, upb with its generated code, zlib, utf8_range, address_sorting
@@ -13,6 +15,8 @@ twenty costs little more than its most expensive member.
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import runpy
 import sys
@@ -22,17 +26,19 @@ from pathlib import Path
 
 from patches import PATCHES, patched
 
-# Sources that no caller of uvgrpc can reach: other systems' code. And gpr_malloc(),
-# for which we have our own (src/memory).
+# Sources that no caller of uvgrpc can reach: other systems' code, and Apple's own event engines. And
+# gpr_malloc(), for which we have our own (src/memory).
 LEFT_OUT = re.compile(
     r"""
     _windows\.cc$ | /windows/ | cfstream | /cf_engine/ | ev_apple | _noop\.cc$
     | address_sorting_windows
-    | cares/src/lib/ares_(android|sysconfig_(win|mac))
+    | cares/src/lib/ares_(android|sysconfig_win)
     | core/util/alloc\.cc$
     """,
     re.VERBOSE,
 )
+# For one system only, by platform.system().
+ONLY_ON = {"Darwin": re.compile(r"cares/src/lib/ares_sysconfig_mac")}
 
 # gRPC's own poller. Leaving it out of core makes a polling thread impossible to start.
 ENGINE = re.compile(
@@ -186,9 +192,12 @@ def units(sources: list[str], source_dir: Path) -> Iterator[Unit]:
             yield batch
 
 
-def make_plan(source_dir: Path) -> dict[str, list[Unit]]:
+def make_plan(source_dir: Path, system: str) -> dict[str, list[Unit]]:
     sources, assembly = load_lists(source_dir)
-    kept = [name for name in sources if not LEFT_OUT.search(name)] + list(ADDED)
+    foreign = [pattern for name, pattern in ONLY_ON.items() if name != system]
+    kept = [
+        name for name in sources if not any(pattern.search(name) for pattern in [LEFT_OUT, *foreign])
+    ] + list(ADDED)
     engine = [name for name in kept if ENGINE.search(name)]
     core = [name for name in kept if not VENDOR.search(name) and not ENGINE.search(name)]
     vendor = [name for name in kept if VENDOR.search(name)] + assembly
@@ -216,7 +225,8 @@ def main() -> None:
     unity_dir = output_dir / "unity"
     unity_dir.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
-    for part, all_units in make_plan(source_dir).items():
+    system = os.environ.get("UVGRPC_CORE_SYSTEM") or platform.system()
+    for part, all_units in make_plan(source_dir, system).items():
         lines.append(f"set({part.upper()}_SOURCES")
         for unit in all_units:
             path = source_dir / unit.sources[0]

@@ -7,8 +7,13 @@
 #define UVGRPC_BINDINGS_GIL_H_
 
 #include <Python.h>
-#include <cxxabi.h>
 #include <unistd.h>
+
+#include <cstddef>
+
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
 
 namespace uvgrpc {
 
@@ -16,14 +21,20 @@ namespace uvgrpc {
 // an interpreter that is going away (before 3.14, which lets it hang). That
 // unwinds the stack; whatever of ours is on it would then touch Python without
 // the GIL, from its destructors. So `work`, which calls Python, is the last
-// thing such a thread does: it stops here, until the process is gone.
+// thing such a thread does: it stops here, until the process is gone. Other C
+// libraries than glibc end a thread without unwinding, and libc++, which is
+// used with those, has no name for it.
 template <typename Work>
 auto WhilePythonLives(Work work) -> decltype(work()) {
+#ifdef __GLIBCXX__
   try {
     return work();
   } catch (abi::__forced_unwind&) {
     while (true) pause();
   }
+#else
+  return work();
+#endif
 }
 
 // Holds the GIL, unless the interpreter is going away: then `acquired()` is

@@ -4,7 +4,6 @@
 #include "src/iomgr_uv/acceptor.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
@@ -37,7 +37,9 @@ bool IsConnectionError(int error) {
     case ENOPROTOOPT:
     case ENETDOWN:
     case ENETUNREACH:
+#ifdef ENONET
     case ENONET:
+#endif
     case EHOSTDOWN:
     case EHOSTUNREACH:
       return true;
@@ -98,8 +100,7 @@ void Acceptor::HandleReadable() {
         bridge_->TurnLength(std::chrono::steady_clock::now()) > kLongTurn) {
       return;
     }
-    OwnedFd accepted(
-        accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    OwnedFd accepted(AcceptSocket(socket_.fd()));
     if (accepted.is_open()) {
       on_accepted_(socket_.fd(), std::move(accepted));
     } else if (errno == EAGAIN) {

@@ -15,6 +15,7 @@
 #include "absl/log/check.h"
 #include "absl/types/span.h"
 #include "src/iomgr_uv/graceful_close.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
@@ -361,10 +362,10 @@ int EndpointState::Send(SliceBuffer* data) {
     if (count == 0) break;  // empty slices, if any
     msghdr message{};
     message.msg_iov = pieces;
-    message.msg_iovlen = count;
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
     ssize_t sent;
     do {
-      sent = sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      sent = sendmsg(socket_.get(), &message, kNoSigpipe | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0) return errno == ENOBUFS ? EAGAIN : errno;
     if (static_cast<size_t>(sent) == data->Length()) break;

@@ -3,10 +3,13 @@
 
 #include "src/iomgr_uv/endpoint_telemetry.h"
 
+#ifdef __linux__
 #include <linux/tcp.h>
+#endif
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +26,11 @@ namespace {
 
 using Endpoint = grpc_event_engine::experimental::EventEngine::Endpoint;
 
+#ifndef __linux__
+// There is nothing that we read of a connection.
+struct tcp_info {};
+#endif
+
 // A metric: its name, where in tcp_info it ends (an older kernel fills in
 // less), and how to get it. The key is the position in the table.
 struct Metric {
@@ -31,13 +39,15 @@ struct Metric {
   int64_t (*value)(const tcp_info& info);
 };
 
+#ifdef __linux__
+
 #define UVGRPC_METRIC(name, field)                               \
   Metric {                                                       \
     name, offsetof(tcp_info, field) + sizeof(tcp_info::field),   \
         [](const tcp_info& info) { return int64_t(info.field); } \
   }
 
-constexpr Metric kMetrics[] = {
+constexpr std::array kMetrics = {
     UVGRPC_METRIC("delivery_rate", tcpi_delivery_rate),
     // A bit field, without an address of its own.
     Metric{"is_delivery_rate_app_limited",
@@ -66,7 +76,21 @@ constexpr Metric kMetrics[] = {
 };
 #undef UVGRPC_METRIC
 
-constexpr size_t kMetricCount = sizeof(kMetrics) / sizeof(kMetrics[0]);
+bool ReadInfo(int fd, tcp_info* info, socklen_t* size) {
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, size) == 0;
+}
+
+#else
+
+constexpr std::array<Metric, 0> kMetrics = {};
+
+bool ReadInfo(int /*fd*/, tcp_info* /*info*/, socklen_t* /*size*/) {
+  return false;
+}
+
+#endif
+
+constexpr size_t kMetricCount = kMetrics.size();
 
 class Metrics final : public Endpoint::MetricsSet {
  public:
@@ -130,8 +154,7 @@ void WriteTracer::Record(Endpoint::WriteEvent event, int fd) {
   std::vector<Endpoint::WriteMetric> values;
   tcp_info info{};
   socklen_t size = sizeof(info);
-  if (metrics_ != nullptr && fd >= 0 &&
-      getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
+  if (metrics_ != nullptr && fd >= 0 && ReadInfo(fd, &info, &size)) {
     for (size_t key = 0; key < kMetricCount; ++key) {
       if (!metrics_->IsSet(key) || kMetrics[key].needed_size > size) continue;
       const int64_t value = kMetrics[key].value(info);

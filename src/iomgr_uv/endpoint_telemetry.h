@@ -26,7 +26,7 @@ GetEndpointTelemetryInfo();
 //
 // kScheduled and kAcked are never reported: they need time stamps from the
 // socket's error queue, which libuv does not read. Metrics are the connection's
-// TCP_INFO at the time of the event. Loop thread.
+// TCP_INFO at the time of the event, which Linux has. Loop thread.
 class WriteTracer {
  public:
   using Endpoint = grpc_event_engine::experimental::EventEngine::Endpoint;

@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/core/lib/event_engine/tcp_socket_utils.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
@@ -150,7 +151,7 @@ absl::StatusOr<ListenerSocket> ListenerSocket::Bind(
   const std::string what =
       absl::StrCat("Failed to listen at ", Describe(address));
   const int family = FamilyOf(address);
-  OwnedFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  OwnedFd fd(OpenSocket(family, SOCK_STREAM, 0));
   if (!fd.is_open()) return ErrnoStatus(errno, absl::StrCat(what, ": socket"));
   if (family == AF_INET6) {
     // Whatever the system's default: where it can't be had, IPv6 only is fine.

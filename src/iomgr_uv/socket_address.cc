@@ -93,6 +93,12 @@ absl::Status CheckSupported(const ResolvedAddress& address) {
   if (address.size() < smallest) {
     return absl::InvalidArgumentError("incomplete address");
   }
+#ifndef __linux__
+  if (IsUnixAddress(address) && UnixName(address)[0] == '\0') {
+    return absl::UnimplementedError(
+        "abstract Unix sockets are Linux's: use one with a path");
+  }
+#endif
   return absl::OkStatus();
 }
 

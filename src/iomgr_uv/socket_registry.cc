@@ -3,14 +3,14 @@
 
 #include "src/iomgr_uv/socket_registry.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "src/iomgr_uv/sockets.h"
 
 namespace uvgrpc {
 namespace {
@@ -67,13 +67,9 @@ int ReplaceSockets() {
     if (word == 0) continue;
     for (int bit = 0; bit < kBits; ++bit) {
       if ((word >> bit & 1) == 0) continue;
-      if (nowhere[0] < 0 &&
-          socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                     nowhere) != 0) {
-        return count;
-      }
+      if (nowhere[0] < 0 && OpenSocketPair(nowhere) != 0) return count;
       const int fd = static_cast<int>(index) * kBits + bit;
-      if (dup3(nowhere[0], fd, O_CLOEXEC) >= 0) ++count;
+      if (ReplaceDescriptor(nowhere[0], fd) >= 0) ++count;
       ForgetSocket(fd);
     }
   }

@@ -41,6 +41,7 @@ absl::Status SetOption(int fd, int level, int name, int value,
   return ErrnoStatus(errno, absl::StrCat("setsockopt(", label, ")"));
 }
 
+// As OpenSocket(), for sockets that others have made.
 absl::Status SetFlags(int fd) {
   const int status_flags = fcntl(fd, F_GETFL);
   if (status_flags < 0 || fcntl(fd, F_SETFL, status_flags | O_NONBLOCK) != 0) {
@@ -51,7 +52,11 @@ absl::Status SetFlags(int fd) {
       fcntl(fd, F_SETFD, descriptor_flags | FD_CLOEXEC) != 0) {
     return ErrnoStatus(errno, "fcntl(FD_CLOEXEC)");
   }
+#ifdef SO_NOSIGPIPE
+  return SetOption(fd, SOL_SOCKET, SO_NOSIGPIPE, 1, "SO_NOSIGPIPE");
+#else
   return absl::OkStatus();
+#endif
 }
 
 // The upper six bits of the byte are the code point, the lower two belong to
@@ -84,12 +89,14 @@ void SetUserTimeout(int fd, const TcpOptions& options, bool is_client) {
     wanted = options.keepalive_time_ms != INT_MAX;
   }
   if (!wanted) return;
+#ifdef TCP_USER_TIMEOUT
   // A kernel that does not have it is no reason to fail.
   (void)SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
                   options.keepalive_timeout_ms > 0
                       ? options.keepalive_timeout_ms
                       : kDefaultUserTimeoutMs,
                   "TCP_USER_TIMEOUT");
+#endif
 }
 
 absl::Status Mutate(int fd, grpc_fd_usage usage, const TcpOptions& options) {

@@ -64,8 +64,8 @@ absl::Status PrepareListenerSocket(int fd, int family,
 // stays as it is.
 absl::Status PrepareAdoptedSocket(int fd, int family,
                                   const TcpOptions& options);
-// A socket that accept4 gave out, which made it non-blocking and closed on
-// exec; most else it has from its listener.
+// A socket that AcceptSocket() gave out, which made it non-blocking and closed
+// on exec; most else it has from its listener.
 absl::Status PrepareAcceptedSocket(int fd, int family,
                                    const TcpOptions& options);
 

@@ -17,6 +17,7 @@
 #include "src/iomgr_uv/endpoint_state.h"
 #include "src/iomgr_uv/owned_fd.h"
 #include "src/iomgr_uv/socket_address.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_endpoint.h"
 #include "src/iomgr_uv/uv_status.h"
 
@@ -111,7 +112,7 @@ class ConnectTable::Attempt final
     if (fd->is_open()) return absl::OkStatus();
     peer_ = Unmapped(peer_);
     const int family = FamilyOf(peer_);
-    fd->Reset(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    fd->Reset(OpenSocket(family, SOCK_STREAM, 0));
     if (!fd->is_open()) {
       return ErrnoStatus(errno,
                          absl::StrCat(FailedToConnect(peer_), ": socket"));

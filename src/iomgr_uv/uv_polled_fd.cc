@@ -16,6 +16,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "src/iomgr_uv/socket_registry.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_handle.h"
 #include "src/iomgr_uv/uv_status.h"
 
@@ -89,7 +90,7 @@ ares_ssize_t SendTo(ares_socket_t socket, const void* buffer, size_t length,
                     int flags, const sockaddr* address,
                     ares_socklen_t address_length, void* /*user_data*/) {
   return WithoutEintr([&] {
-    return sendto(socket, buffer, length, flags | MSG_NOSIGNAL, address,
+    return sendto(socket, buffer, length, flags | kNoSigpipe, address,
                   address_length);
   });
 }
@@ -280,7 +281,7 @@ std::unique_ptr<GrpcPolledFdFactory> UvPolledFdFactory::NewEmptyInstance()
 ares_socket_t UvPolledFdFactory::OnOpen(int domain, int type, int protocol,
                                         void* user_data) {
   auto* self = static_cast<UvPolledFdFactory*>(user_data);
-  const int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  const int fd = OpenSocket(domain, type, protocol);
   if (fd < 0) return ARES_SOCKET_BAD;
   NoteSocket(fd);
   if (type == SOCK_STREAM) {

@@ -54,12 +54,20 @@ absl::Status Make(int uv_error, absl::string_view what,
                       absl::StrFormat("%s: %s (%s)", what, reason, name));
 }
 
+// What strerror_r returns: GNU's the text, which may be one of its own instead
+// of the buffer; that of POSIX 0, and the text is in the buffer.
+[[maybe_unused]] const char* TextOf(const char* text, const char* /*buffer*/) {
+  return text;
+}
+[[maybe_unused]] const char* TextOf(int failed, const char* buffer) {
+  return failed == 0 ? buffer : "Unknown error";
+}
+
 }  // namespace
 
 std::string ErrnoText(int error) {
   char buffer[128];
-  // The GNU strerror_r may return a string of its own instead of the buffer.
-  return strerror_r(error, buffer, sizeof(buffer));
+  return TextOf(strerror_r(error, buffer, sizeof(buffer)), buffer);
 }
 
 absl::Status UvStatus(const UvApi& uv, int error, absl::string_view what) {
