@@ -18,10 +18,10 @@ messages out::
 Everything but what must be in place before grpc's credentials are made is imported when first used.
 """
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from uvgrpc._under_grpc import recorder as _recorder
 from uvgrpc._version import __version__
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ if TYPE_CHECKING:
     from uvgrpc._runtime.loop import LoopStats, UnsupportedLoopError, loop_stats
     from uvgrpc._under_grpc.install import install, is_active, is_installed, uninstall
 
-_recorder.start()
+# There is no uvloop for Windows.
+_HAS_UVLOOP = _sys.platform != "win32"
+if _HAS_UVLOOP:
+    from uvgrpc._under_grpc import recorder as _recorder
+
+    _recorder.start()
 
 # Where what is imported late comes from.
 _NAMES = {
@@ -82,6 +87,8 @@ _NAMES = {
     "_under_grpc.install": ("install", "is_active", "is_installed", "uninstall"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
+if not _HAS_UVLOOP:
+    _MODULES = dict.fromkeys(("install", "is_active", "is_installed", "uninstall"), "_without_uvloop")
 
 __all__ = (
     "EOF",
@@ -127,10 +134,11 @@ __all__ = (
 
 
 def __getattr__(name: str) -> object:
-    if name == "aio":
+    if name == "aio" and _HAS_UVLOOP:
         return _import_module("uvgrpc.aio")
     if name not in _MODULES:
-        raise AttributeError(f"module 'uvgrpc' has no attribute {name!r}")
+        reason = " on Windows, where there is no uvloop" if not _HAS_UVLOOP and name in __all__ else ""
+        raise AttributeError(f"module 'uvgrpc' has no attribute {name!r}{reason}")
     found: object = getattr(_import_module(f"uvgrpc.{_MODULES[name]}"), name)
     globals()[name] = found
     return found
