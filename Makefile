@@ -286,16 +286,9 @@ programs:
 # On each interpreter that there is, with a table at the end.
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 
-.PHONY: pythons cpython
+.PHONY: pythons
 pythons:
 	@$(PYTHON) tests/pythons.py $(PYTHONS)
-
-# A CPython that is not installed here, from the source package of Debian's unstable release: into
-# build/cpython-VERSION, with OPTIONS of its configure. PYTHON=build/cpython-3.14/bin/python3 is it then.
-VERSION ?= 3.14
-
-cpython:
-	@$(PYTHON) tests/cpython.py $(VERSION) $(OPTIONS)
 
 # Editable: `import uvgrpc` builds what has changed. Nothing is stripped, which takes longer than linking.
 DEV := .venv-dev

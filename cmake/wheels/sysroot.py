@@ -51,16 +51,12 @@ def mirror() -> str:
     raise SystemExit("error: there is no mirror of Debian's among apt's sources")
 
 
-def apt_get(folder: Path, kind: str, release: str, architecture: str, *command: str) -> None:
-    """Runs apt-get in `folder`, with a release of Debian's that is not this machine's.
-
-    Args:
-      kind: deb, or deb-src for sources.
-    """
+def apt_get(folder: Path, architecture: str, *command: str) -> None:
+    """Runs apt-get in `folder`, with a release of Debian's that is not this machine's."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     sources = folder / "sources.list"
-    sources.write_text(f"{kind} [arch={architecture} signed-by={KEYRING}] {mirror()} {release} main\n")
+    sources.write_text(f"deb [arch={architecture} signed-by={KEYRING}] {mirror()} {RELEASE} main\n")
     options = [
         f"-oDir::Etc::SourceList={sources}",
         "-oDir::Etc::SourceParts=-",
@@ -80,7 +76,7 @@ def apt_get(folder: Path, kind: str, release: str, architecture: str, *command: 
 
 def download(packages: list[Package], folder: Path) -> list[Path]:
     names = [f"{package.name}={package.version}" for package in packages]
-    apt_get(folder, "deb", RELEASE, packages[0].architecture, "download", *names)
+    apt_get(folder, packages[0].architecture, "download", *names)
     return sorted(folder.glob("*.deb"))
 
 
