@@ -113,7 +113,7 @@ def test_messages_that_nobody_reads_are_buffered_and_given_back() -> None:
 
 def test_a_peer_that_does_not_read_leaves_bytes_unsent() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        transports.append(writer.transport)
+        writers.append(writer)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         # The greeting of a server that lets a client send 16 MiB at once.
         writer.write(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x01\0\0\0" + b"\0\0\x04\x08\0\0\0\0\0\x01\0\0\0")
@@ -127,10 +127,10 @@ def test_a_peer_that_does_not_read_leaves_bytes_unsent() -> None:
             await until(lambda: loop_stats().unsent > 0)
             for call in calls:
                 call.cancel()
-            for transport in transports:
-                transport.abort()
+            for writer in writers:
+                writer.transport.abort()
             await until(lambda: loop_stats().unsent == 0)
         server.close()
 
-    transports: list[Any] = []
+    writers: list[asyncio.StreamWriter] = []
     run(main())
