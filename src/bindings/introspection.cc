@@ -13,9 +13,10 @@ namespace uvgrpc {
 namespace {
 
 // `query` may have dropped the last reference to something of a closed loop.
-template <typename... Ids>
-std::string Ask(char* (*query)(Ids...), Ids... ids) {
-  char* text = query(ids...);
+// It takes intptr_t, which is another type than int64_t on some systems.
+template <typename... Ids, typename... Numbers>
+std::string Ask(char* (*query)(Ids...), Numbers... numbers) {
+  char* text = query(static_cast<Ids>(numbers)...);
   OrphanQueue::Get().Drain();
   if (text == nullptr) return std::string();
   std::string result(text);
