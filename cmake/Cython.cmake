@@ -13,6 +13,7 @@ function(uvgrpc_cython output pyx module)
     OUTPUT "${generated}"
     COMMAND "${Python3_EXECUTABLE}" -m cython --cplus -3 --depfile --module-name ${module}
       -I "${PROJECT_SOURCE_DIR}" -o "${generated}" "${pyx}"
+    COMMAND "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/cmake/depfile.py" "${generated}.dep"
     DEPFILE "${generated}.dep"
     DEPENDS "${pyx}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
