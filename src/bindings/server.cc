@@ -176,8 +176,7 @@ void Server::ShutdownWithoutConnections(std::chrono::milliseconds look_again) {
   };
   Ref();
   context_->engine()->RunAfter(
-      look_again,
-      [self = std::unique_ptr<Server, Release>(this), look_again] {
+      look_again, [self = std::unique_ptr<Server, Release>(this), look_again] {
         self->ShutdownWithoutConnections(std::min(2 * look_again, kLaterLook));
       });
 }
