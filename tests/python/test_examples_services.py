@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import unused_port
+from support import run, unused_port
 
 import uvgrpc
 
@@ -162,7 +162,7 @@ def test_web_and_grpc_in_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         async def call() -> str:
             return str((await protos.Hi(f"localhost:{port}", {"name": "there"}, timeout=LIMIT)).message)
 
-        assert uvgrpc.run(call()) == "Hello, there!"
+        assert run(call(), leaves_open=True) == "Hello, there!"
         names = [path.read_text() for path in Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
         assert not [name for name in names if "grpc" in name or "event_engine" in name]
         server.process.send_signal(signal.SIGTERM)
