@@ -183,7 +183,8 @@ test-asan-python: venv
 	@rm -rf $(ASAN)/package && mkdir $(ASAN)/package && cp -r python/uvgrpc $(ASAN)/package
 	@cp $(ASAN)/src/bindings/_core*.so $(ASAN)/package/uvgrpc
 	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$(CURDIR)/$(ASAN)/package" $(TEST)/bin/python -m pytest $(ASAN_TESTS)
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$(CURDIR)/$(ASAN)/package" $(TEST)/bin/python -m pytest $(ASAN_TESTS) \
+	  --deselect tests/python/test_inproc.py::test_many_channels_leave_nothing  # ASan keeps what is freed
 
 # The oldest grpcio that pyproject.toml allows, put before the one of $(TEST); newer Pythons have
 # wheels of newer ones only.

@@ -129,7 +129,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _add_documented(folder: Path) -> None:
     """Adds the example of the documentation."""
     text = (HERE.parent.parent / "docs" / "codegen.md").read_text()
-    (proto,) = re.findall(r"```proto\n(.*?)```", text, re.DOTALL)
+    (proto,) = re.findall(r"```proto[^\n]*\n(.*?)```", text, re.DOTALL)
     (folder / "helloworld.proto").write_text(proto)
     (folder / "documented.py").write_text(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1])
     options = [f"-I{folder}"]
