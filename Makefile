@@ -172,7 +172,7 @@ fuzz: venv
 ASAN := build/asan
 ASAN_SHORT := $(addprefix tests/python/test_,call_fuzz.py dying_calls.py last_writes.py inproc.py)
 ASAN_TESTS := $(ASAN_SHORT) $(addprefix tests/python/test_,call_lives.py call_stress.py loops_and_threads.py \
-  thread_mistakes.py waiting.py filters_fuzz.py sockets.py server_stop.py own_messages.py)
+  thread_mistakes.py waiting.py filters_fuzz.py sockets.py socket_channels.py server_stop.py own_messages.py)
 
 .PHONY: test-asan-python
 test-asan-python: venv
