@@ -17,27 +17,13 @@ import grpc
 import grpc.aio
 import pytest
 import rig
-from support import aio, run
+from support import Passing, aio, run
 
 pytestmark = pytest.mark.uvgrpc_only
 
 _DUNDERS = {"__aenter__", "__aexit__", "__aiter__", "__await__", "__call__", "__init__"}
 
 KINDS = ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream")
-
-
-class _Passing(
-    grpc.aio.UnaryUnaryClientInterceptor,
-    grpc.aio.UnaryStreamClientInterceptor,
-    grpc.aio.StreamUnaryClientInterceptor,
-    grpc.aio.StreamStreamClientInterceptor,
-):
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(details, request)
-
-    intercept_unary_stream = intercept_unary_unary
-    intercept_stream_unary = intercept_unary_unary
-    intercept_stream_stream = intercept_unary_unary
 
 
 @functools.cache
@@ -78,7 +64,7 @@ def own_intercepted_types() -> dict[str, type]:
 
     async def main() -> None:
         for kind, arity in zip(KINDS, rig.ARITIES, strict=True):
-            async with rig.wired(rig.echo_of(arity), interceptors=[_Passing()]) as wire:
+            async with rig.wired(rig.echo_of(arity), interceptors=[Passing()]) as wire:
                 call = wire()
                 found[f"Intercepted{kind}Call"] = type(call)
                 await rig.result_of(call)

@@ -85,21 +85,6 @@ async def all_of(call: Any) -> list[bytes]:
     return messages
 
 
-class Passing(
-    grpc.aio.UnaryUnaryClientInterceptor,
-    grpc.aio.UnaryStreamClientInterceptor,
-    grpc.aio.StreamUnaryClientInterceptor,
-    grpc.aio.StreamStreamClientInterceptor,
-):
-    """Hands everything on."""
-
-    async def _pass(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(details, request)
-
-    intercept_unary_unary = intercept_unary_stream = _pass
-    intercept_stream_unary = intercept_stream_stream = _pass
-
-
 class Wrapping(grpc.aio.ServerInterceptor):
     """Hands on a handler with the same behavior that is another object."""
 

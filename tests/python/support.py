@@ -150,6 +150,21 @@ async def calling(handler: Any, **options: Any) -> AsyncIterator[Any]:
         yield channel.unary_unary("/test.Service/Method")
 
 
+class Passing(
+    grpc.aio.UnaryUnaryClientInterceptor,
+    grpc.aio.UnaryStreamClientInterceptor,
+    grpc.aio.StreamUnaryClientInterceptor,
+    grpc.aio.StreamStreamClientInterceptor,
+):
+    """Hands everything on."""
+
+    async def _pass(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(details, request)
+
+    intercept_unary_unary = intercept_unary_stream = _pass
+    intercept_stream_unary = intercept_stream_stream = _pass
+
+
 async def echo(request: bytes, _context: Any) -> bytes:
     return request
 

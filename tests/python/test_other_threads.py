@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 import uvloop
-from support import aio, echo, no_residents, run, service, serving
+from support import Passing, aio, echo, no_residents, run, service, serving
 
 from uvgrpc import loop_stats
 
@@ -46,20 +46,6 @@ async def _as_coroutine(make: Callable[[], Any]) -> Any:
     return await result if hasattr(result, "__await__") else result
 
 
-class Pass(
-    grpc.aio.UnaryUnaryClientInterceptor,
-    grpc.aio.UnaryStreamClientInterceptor,
-    grpc.aio.StreamUnaryClientInterceptor,
-    grpc.aio.StreamStreamClientInterceptor,
-):
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(details, request)
-
-    intercept_unary_stream = intercept_unary_unary
-    intercept_stream_unary = intercept_unary_unary
-    intercept_stream_stream = intercept_unary_unary
-
-
 async def never(request: bytes, context: Any) -> bytes:
     await asyncio.Event().wait()
     return b""
@@ -87,7 +73,7 @@ async def channel_with(*interceptors: Any) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("elsewhere", [in_thread, on_loop_of_a_thread])
-@pytest.mark.parametrize("interceptors", [(), (Pass(),)], ids=["plain", "intercepted"])
+@pytest.mark.parametrize("interceptors", [(), (Passing(),)], ids=["plain", "intercepted"])
 @pytest.mark.parametrize("arity", ARITIES)
 def test_a_call_made_in_another_thread(arity: str, interceptors: Any, elsewhere: Any) -> None:
     async def main() -> None:
@@ -165,7 +151,7 @@ def test_a_server_used_in_another_thread(use: Any, started: bool, factory: Any) 
 )
 def test_an_intercepted_call_used_in_another_thread(use: Any) -> None:
     async def main() -> None:
-        async with channel_with(Pass()) as channel:
+        async with channel_with(Passing()) as channel:
             call = channel.stream_stream("/test.Service/Follow")()
             await call.write(b"first")
             with pytest.raises(RuntimeError, match=HOW):
@@ -180,7 +166,7 @@ def test_an_intercepted_call_used_in_another_thread(use: Any) -> None:
 
 def test_an_intercepted_call_awaited_in_another_thread() -> None:
     async def main() -> None:
-        async with channel_with(Pass()) as channel:
+        async with channel_with(Passing()) as channel:
             call = channel.unary_unary(METHOD)(b"x")
             with pytest.raises(RuntimeError, match=HOW):
                 await on_loop_of_a_thread(lambda: call)
@@ -254,7 +240,7 @@ def test_get_state_while_the_loop_waits_for_that_thread() -> None:
 @pytest.mark.parametrize("elsewhere", [in_thread, on_loop_of_a_thread])
 def test_an_intercepted_call_is_cancelled_in_any_thread(elsewhere: Any) -> None:
     async def main() -> None:
-        async with channel_with(Pass()) as channel:
+        async with channel_with(Passing()) as channel:
             call = channel.unary_unary("/test.Service/Never")(b"")
             done: list[Any] = []
             call.add_done_callback(lambda _: done.append(threading.current_thread()))
@@ -271,7 +257,7 @@ def test_an_intercepted_call_is_cancelled_in_any_thread(elsewhere: Any) -> None:
 
 def test_a_storm_of_cancels_leaves_the_loop_in_order() -> None:
     async def main() -> None:
-        async with channel_with(Pass()) as channel:
+        async with channel_with(Passing()) as channel:
             method, slow = channel.unary_unary(METHOD), channel.unary_unary("/test.Service/Never")
             for _ in range(20):
                 doomed = [slow(b"") for _ in range(20)]
@@ -290,7 +276,7 @@ def test_a_storm_of_cancels_leaves_the_loop_in_order() -> None:
 
 def test_an_intercepted_call_is_dropped_in_any_thread() -> None:
     async def main() -> None:
-        async with channel_with(Pass()) as channel:
+        async with channel_with(Passing()) as channel:
             box = [channel.unary_unary("/test.Service/Never")(b"")]
             await asyncio.sleep(0.05)
             await in_thread(box.clear)

@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 import pytest
-from own_api import Echo, Passing, all_of, own_serving
-from support import run, run_program, until
+from own_api import Echo, all_of, own_serving
+from support import Passing, run, run_program, until
 
 import uvgrpc
 

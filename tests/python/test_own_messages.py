@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 import pytest
-from own_api import ARITIES, Echo, Passing, Wrapping, all_of, own_serving
-from support import run, until
+from own_api import ARITIES, Echo, Wrapping, all_of, own_serving
+from support import Passing, run, until
 
 import uvgrpc
 
