@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "src/core/lib/channel/channel_args.h"
 #include "src/engine/core_init.h"
+#include "src/engine/linked_uv.h"
 #include "src/iomgr_uv/loop_bridge.h"
 #include "src/iomgr_uv/time_limit.h"
 #include "src/iomgr_uv/uv_engine.h"
@@ -39,15 +40,7 @@ absl::StatusOr<UvApi> LinkedUvApi(unsigned headers) {
                      ", but compiled with the headers of ", headers >> 16, ".",
                      (headers >> 8) & 0xff, ".", headers & 0xff));
   }
-  return UvApi::Load([](const char* symbol) -> void* {
-#define UVGRPC_FIND(name)                         \
-  if (std::strcmp(symbol, "uv_" #name) == 0) {    \
-    return reinterpret_cast<void*>(&::uv_##name); \
-  }
-    UVGRPC_UV_FUNCTIONS(UVGRPC_FIND)
-#undef UVGRPC_FIND
-    return nullptr;
-  });
+  return UvApi::Load(&FindLinkedUvSymbol);
 }
 
 // A second gRPC in the program may have won over ours.

@@ -3,21 +3,10 @@
 
 #include "tests/cpp/linked_uv_api.h"
 
-#include <cstring>
-
 #include "absl/log/check.h"
+#include "src/engine/linked_uv.h"
 
 namespace uvgrpc {
-
-void* FindLinkedUvSymbol(const char* symbol) {
-#define UVGRPC_FIND(name)                         \
-  if (std::strcmp(symbol, "uv_" #name) == 0) {    \
-    return reinterpret_cast<void*>(&::uv_##name); \
-  }
-  UVGRPC_UV_FUNCTIONS(UVGRPC_FIND)
-#undef UVGRPC_FIND
-  return nullptr;
-}
 
 const UvApi& LinkedUvApi() {
   static const UvApi* const api = [] {

@@ -10,10 +10,6 @@
 
 namespace uvgrpc {
 
-// A lookup for UvApi::Load: the address of a function by name ("uv_close"),
-// null for one the engine does not know.
-void* FindLinkedUvSymbol(const char* symbol);
-
 // The table of the linked libuv.
 const UvApi& LinkedUvApi();
 

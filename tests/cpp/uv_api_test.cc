@@ -7,7 +7,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "tests/cpp/linked_uv_api.h"
+#include "src/engine/linked_uv.h"
 
 namespace uvgrpc {
 namespace {
