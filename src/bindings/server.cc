@@ -26,6 +26,9 @@ namespace {
 // A server that drains looks after its connections so often.
 constexpr std::chrono::milliseconds kFirstLook{1};
 constexpr std::chrono::milliseconds kLaterLook{16};
+// What a connection that has just come may take for its greeting, or TLS
+// handshake, when its server stops.
+constexpr std::chrono::milliseconds kGreetingTime{1000};
 
 }  // namespace
 
@@ -42,6 +45,7 @@ Server::Server(std::shared_ptr<LoopContext> context, ChannelArgs* args,
       shutdown_tag_(this) {
   LoopBridge::CallScope scope(context_->bridge());
   args->Add(context_->EngineArg());
+  args->Add(Arrivals::Argument(&arrivals_));
   server_ = grpc_server_create(args->core(), nullptr);
   grpc_server_register_completion_queue(server_, context_->cq(), nullptr);
 }
@@ -157,18 +161,32 @@ void Server::Start() {
 void Server::Drain() {
   if (shutdown_started_ || std::exchange(drain_started_, true)) return;
   LoopBridge::CallScope scope(context_->bridge());
+  arrivals_->StopListening();
   {
     grpc_core::ExecCtx exec_ctx;
-    grpc_core::Server::FromC(server_)->StopListening();
     grpc_core::Server::FromC(server_)->SendGoaways();
   }
   ShutdownWithoutConnections(kFirstLook);
 }
 
+// Core drops the connections that have not got past their handshake.
+void Server::EndListeners() {
+  LoopBridge::CallScope scope(context_->bridge());
+  grpc_core::ExecCtx exec_ctx;
+  grpc_core::Server::FromC(server_)->StopListening();
+  // To those that have come in since the others had theirs.
+  grpc_core::Server::FromC(server_)->SendGoaways();
+}
+
 // Core does not say when the last one goes.
 void Server::ShutdownWithoutConnections(std::chrono::milliseconds look_again) {
   if (shutdown_started_) return;
-  if (!grpc_core::Server::FromC(server_)->HasOpenConnections()) {
+  if (!listeners_ended_ && !arrivals_->AwaitsGreetings(kGreetingTime)) {
+    listeners_ended_ = true;
+    EndListeners();
+  }
+  if (listeners_ended_ &&
+      !grpc_core::Server::FromC(server_)->HasOpenConnections()) {
     return Shutdown();
   }
   struct Release {

@@ -22,6 +22,7 @@
 #include "src/bindings/completion.h"
 #include "src/bindings/loop_context.h"
 #include "src/core/server/server.h"
+#include "src/iomgr_uv/arrivals.h"
 
 namespace uvgrpc {
 
@@ -69,9 +70,10 @@ class Server final : public LoopResident {
 
   void Start();
 
-  // Stops listening and has the clients open no more RPCs. Those that come
-  // before a client has heard of it are served. Then Shutdown, once the
-  // connections have gone, as they do after the last RPC. Idempotent.
+  // Stops listening and has the clients open no more RPCs. Connections that
+  // have come are made, and RPCs that come before a client has heard of it
+  // served. Then Shutdown, once the connections have gone, as they do after the
+  // last RPC. Idempotent.
   void Drain();
 
   // Stops listening and refuses new RPCs; on_server_shutdown follows when the
@@ -131,18 +133,21 @@ class Server final : public LoopResident {
   ~Server();
 
   void EndWithLoop() override;
+  void EndListeners();
   void ShutdownWithoutConnections(std::chrono::milliseconds look_again);
   void DestroyCore();
   bool HandleShutdown();
   void DeliverShutdown();
 
   const std::shared_ptr<LoopContext> context_;
+  std::shared_ptr<Arrivals> arrivals_ = std::make_shared<Arrivals>();
   grpc_server* server_;  // null once destroyed
   std::atomic<PyObject*> owner_;
   std::atomic<int> refs_{1};
   std::vector<Method> methods_;
   ShutdownDone shutdown_tag_;
   bool drain_started_ = false;
+  bool listeners_ended_ = false;
   bool shutdown_started_ = false;
   bool stopped_ = false;
   int max_waiting_ = std::numeric_limits<int>::max();

@@ -22,6 +22,8 @@ namespace {
 // as the turn has not lasted for so long.
 constexpr int kMaxAcceptsPerCallback = 32;
 constexpr std::chrono::milliseconds kLongTurn{4};
+// The longest queue that Linux makes (net.core.somaxconn).
+constexpr int kMaxRest = 4096;
 // Out of descriptors or memory: look again after this. Until then the socket is
 // not polled, since it would stay readable and keep the loop busy.
 constexpr uint64_t kPauseMilliseconds = 200;
@@ -100,15 +102,30 @@ void Acceptor::HandleReadable() {
         bridge_->TurnLength(std::chrono::steady_clock::now()) > kLongTurn) {
       return;
     }
-    OwnedFd accepted(AcceptSocket(socket_.fd()));
-    if (accepted.is_open()) {
-      on_accepted_(socket_.fd(), std::move(accepted));
-    } else if (errno == EAGAIN) {
-      return;
-    } else if (!IsConnectionError(errno)) {
-      return Pause(-errno);
-    }
+    int error = 0;
+    if (AcceptOne(&error)) continue;
+    if (error != 0) Pause(-error);
+    return;
   }
+}
+
+void Acceptor::AcceptRest() {
+  LoopBridge::CallbackScope scope(bridge_.get());
+  int error = 0;
+  for (int i = 0; i < kMaxRest && poll_.is_open(); ++i) {
+    if (!AcceptOne(&error)) return;
+  }
+}
+
+bool Acceptor::AcceptOne(int* error) {
+  OwnedFd accepted(AcceptSocket(socket_.fd()));
+  if (accepted.is_open()) {
+    on_accepted_(socket_.fd(), std::move(accepted));
+    return true;
+  }
+  if (IsConnectionError(errno)) return true;
+  if (errno != EAGAIN) *error = errno;
+  return false;
 }
 
 void Acceptor::Pause(int uv_error) {

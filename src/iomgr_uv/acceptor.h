@@ -36,6 +36,9 @@ class Acceptor {
   // Fails only when there is not even memory to try again later with.
   absl::Status Open();
 
+  // Accepts what waits now, some thousands at most.
+  void AcceptRest();
+
   // Stops, and closes the socket. Idempotent. `keep_alive` keeps this object
   // until libuv has closed the handles.
   void Close(const std::shared_ptr<void>& keep_alive);
@@ -50,6 +53,9 @@ class Acceptor {
   // Polls, or tries to after a pause.
   void StartPolling();
   void HandleReadable();
+  // Whether there was a connection to accept. Says of any other error than that
+  // there was none in `error`.
+  bool AcceptOne(int* error);
   void HandlePauseOver();
   void Pause(int uv_error);
   absl::Status ErrorStatus(int uv_error) const;

@@ -86,6 +86,7 @@ EndpointState::EndpointState(const std::shared_ptr<LoopBridge>& bridge,
       socket_(std::move(fd)),
       fd_(socket_.get()),
       new_reads_(kNewReads),
+      arrival_(options.arrivals),
       read_buffer_(std::move(allocator), options.min_read_chunk_size,
                    options.read_chunk_size, options.max_read_chunk_size) {}
 
@@ -296,6 +297,7 @@ void EndpointState::HandleReadable() {
 void EndpointState::HandleReceived(size_t size) {
   const grpc_slice slice = read_buffer_.Take(size);
   if (closed_) return grpc_slice_unref(slice);  // to get the memory
+  if (arrival_.is_waiting()) arrival_.NoteBytes(*GRPC_SLICE_START_PTR(slice));
   if (read_target_ != nullptr && incoming_.Length() == 0) {
     grpc_slice_buffer_add_indexed(read_target_->c_slice_buffer(), slice);
     return FinishRead(absl::OkStatus());
@@ -401,6 +403,7 @@ void EndpointState::Close() { Close(EndpointClosed()); }
 void EndpointState::Close(absl::Status why) {
   if (closed_) return;
   closed_ = true;
+  arrival_.Leave();
   read_error_ = std::move(why);
   reading_ = false;
   fd_.store(-1, std::memory_order_relaxed);

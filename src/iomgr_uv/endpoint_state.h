@@ -20,6 +20,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "src/iomgr_uv/arrivals.h"
 #include "src/iomgr_uv/endpoint_telemetry.h"
 #include "src/iomgr_uv/loop_bridge.h"
 #include "src/iomgr_uv/owned_fd.h"
@@ -156,6 +157,7 @@ class EndpointState final : public LoopObject,
   OwnedFd socket_;
   std::atomic<int> fd_;  // that of socket_
   int new_reads_;        // until the connection is known
+  Arrivals::Ticket arrival_;
   ResolvedAddress peer_;
   ResolvedAddress local_;
   bool closed_ = false;

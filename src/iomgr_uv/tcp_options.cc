@@ -143,6 +143,7 @@ TcpOptions::TcpOptions(const EndpointConfig& config) {
   expand_wildcard_addresses =
       config.GetInt(GRPC_ARG_EXPAND_WILDCARD_ADDRS).value_or(0) > 0;
   adopted_socket = IntOr(kUnset, 0, INT_MAX, config.GetInt(kAdoptedSocketArg));
+  arrivals = Arrivals::FromArgument(config.GetVoidPointer(kArrivalsArg));
   auto* mutator = static_cast<grpc_socket_mutator*>(
       config.GetVoidPointer(GRPC_ARG_SOCKET_MUTATOR));
   if (mutator != nullptr) {

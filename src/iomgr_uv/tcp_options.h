@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "src/core/net/socket_mutator.h"
+#include "src/iomgr_uv/arrivals.h"
 
 namespace uvgrpc {
 
@@ -49,6 +50,8 @@ struct TcpOptions {
   int adopted_socket = kUnset;
   // Null when not given.
   std::shared_ptr<grpc_socket_mutator> socket_mutator;
+  // kArrivalsArg, on a listener and on what it accepts; null when not given.
+  std::shared_ptr<Arrivals> arrivals;
 };
 
 // These prepare a fresh socket of `family` (AF_INET, AF_INET6 or AF_UNIX): not

@@ -32,6 +32,7 @@ using grpc_event_engine::experimental::SliceBuffer;
 // The half that lives on the loop. Sockets belong to the lock until the
 // listener is started, then to the loop thread.
 class ListenerState final : public LoopObject,
+                            public Arrivals::Listener,
                             public std::enable_shared_from_this<ListenerState> {
  public:
   ListenerState(std::shared_ptr<LoopBridge> bridge,
@@ -62,6 +63,7 @@ class ListenerState final : public LoopObject,
   void Register();
   void StartAccepting();
   void StopAccepting();
+  void StopGently() override;
   // The façade is gone.
   void HandleDestroyed();
   void HandleLoopClosing() override;
@@ -174,6 +176,7 @@ void ListenerState::Register() {
     HandleLoopClosing();
   } else {
     Link();
+    if (options_.arrivals != nullptr) options_.arrivals->Add(this);
   }
 }
 
@@ -213,6 +216,14 @@ void ListenerState::StopAccepting() {
   for (const auto& acceptor : acceptors_) acceptor->Close(shared_from_this());
 }
 
+void ListenerState::StopGently() {
+  // Who has a socket in common with others leaves to them what waits there.
+  if (options_.adopted_socket == TcpOptions::kUnset) {
+    for (const auto& acceptor : acceptors_) acceptor->AcceptRest();
+  }
+  StopAccepting();
+}
+
 void ListenerState::HandleDestroyed() { ShutDown(absl::OkStatus()); }
 
 void ListenerState::HandleLoopClosing() {
@@ -222,6 +233,7 @@ void ListenerState::HandleLoopClosing() {
 void ListenerState::ShutDown(absl::Status status) {
   StopAccepting();
   if (std::exchange(shut_down_, true)) return;
+  if (options_.arrivals != nullptr) options_.arrivals->Remove(this);
   // From a post, so that no on_accept is on the stack.
   bridge_->Post([self = shared_from_this(), status = std::move(status)] {
     self->on_accept_ = nullptr;

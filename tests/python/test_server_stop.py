@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import ssl
 import struct
 import time
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 import tls
 from peers import frames
 from support import aio, echo, in_time, no_residents, run, service, serving, unused_port
+
+import uvgrpc
 
 pytestmark = pytest.mark.uvgrpc_only
 
@@ -319,6 +322,88 @@ def test_what_comes_before_a_client_knows_of_the_stop_is_served(registered: bool
         await stopping
         in_time(began, 1)
         client.close()
+
+    run(main())
+
+
+def _waiting(port: int, count: int) -> list[socket.socket]:
+    """Connections that the kernel has made and no server has accepted."""
+    made = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for connection in made:
+        connection.setblocking(False)
+    return made
+
+
+@either_kind
+def test_connections_that_wait_to_be_accepted_are_served(add: Any) -> None:
+    """Their clients have no other way to know than that the connection was lost."""
+    trusting = ssl.create_default_context(cadata=tls.authority().roots.decode())
+    trusting.set_alpn_protocols(["h2"])
+    encrypted = {"ssl": trusting, "server_hostname": "localhost"} if add is _add_secure else {}
+
+    async def call(waiting: socket.socket) -> bytes:
+        client = frames.Connection(*await asyncio.open_connection(sock=waiting, **encrypted))  # type: ignore[arg-type]
+        client.greet()
+        client.writer.write(frames.request(1, frames.headers(METHOD), b"x"))
+        _, _, _, data = await client.until(frames.DATA)
+        client.writer.transport.abort()  # TLS would wait for the server's goodbye
+        return data
+
+    async def main() -> None:
+        server = aio.server(handlers=[service(Method=echo)])
+        port = add(server, 0)
+        await server.start()
+        waiting = _waiting(port, 40)
+        stopping = asyncio.create_task(server.stop(20))
+        await asyncio.sleep(0)
+        assert _is_free(port)
+        assert await asyncio.gather(*map(call, waiting)) == [b"\0\0\0\0\1x"] * 40
+        began = time.monotonic()
+        await stopping
+        in_time(began, 1)
+
+    run(main())
+
+
+def test_a_handshake_that_does_not_end_holds_a_stop_up_for_a_second() -> None:
+    async def main() -> None:
+        server = aio.server(handlers=[service(Method=echo)])
+        port = _add_secure(server, 0)
+        await server.start()
+        began = time.monotonic()
+        waiting = _waiting(port, 3)
+        waiting[0].send(b"\x16\x03\x01")
+        await server.stop(20)
+        assert time.monotonic() - began > 0.9
+        in_time(began, 3)
+        for connection in waiting:
+            connection.close()
+
+    run(main())
+
+
+def test_a_socket_in_common_leaves_to_others_what_waits() -> None:
+    """A server that was given its socket takes nothing of who has it next."""
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as common:
+            port = common.getsockname()[1]
+            first = uvgrpc.server()
+            first.add_generic_rpc_handlers((service(Method=echo),))
+            first.add_socket(common)
+            await first.start()
+            waiting = _waiting(port, 3)
+            await first.stop(20)
+            second = uvgrpc.server()
+            second.add_generic_rpc_handlers((service(Method=echo),))
+            second.add_socket(common)
+            await second.start()
+            for one in waiting:
+                client = frames.Connection(*await asyncio.open_connection(sock=one))
+                client.greet()
+                await client.ping()
+                client.close()
+            await second.stop(None)
 
     run(main())
 

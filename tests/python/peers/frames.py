@@ -56,9 +56,13 @@ class Connection:
     async def open(cls, port: int, settings: Iterable[tuple[int, int]] = ()) -> Connection:
         """One that has greeted."""
         self = cls(*await asyncio.open_connection("127.0.0.1", port))
+        self.greet(settings)
+        return self
+
+    def greet(self, settings: Iterable[tuple[int, int]] = ()) -> None:
+        """Sends the preface."""
         payload = b"".join(struct.pack(">HI", *setting) for setting in settings)
         self.writer.write(PREFACE + frame(SETTINGS, 0, 0, payload) + frame(SETTINGS, 1, 0))
-        return self
 
     async def next(self) -> tuple[int, int, int, bytes]:
         """Kind, flags, stream and payload of the next frame; IncompleteReadError at the end."""
