@@ -153,7 +153,7 @@ def run_scenario(
         if peer.name in missing:
             give_up(outcome[peer.name], "not here", missing[peer.name])
     for number in range(1 if scenario.once else rounds):
-        for peer in chosen:
+        for peer in chosen if number % 2 == 0 else reversed(chosen):  # a drift of the machine favours nobody
             result = outcome[peer.name]
             if result["status"] != "measured":
                 continue
