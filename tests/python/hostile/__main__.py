@@ -3,17 +3,22 @@
 """What a well-behaved client and the server suffer from each attack, as a table.
 
 python -m hostile [--kind uvgrpc|stock] [--seconds 5] [--connections 10000] [ATTACK ...]
+
+The server has one core for itself. The attacker shares the other with the client and runs only while that
+sleeps (SCHED_IDLE), as a machine of its own would not delay it: what the client feels is the server's.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import tls
@@ -37,6 +42,21 @@ HEAD = (
 def _options(name: str) -> list[tuple[str, int]]:
     # So that a slow preface shows its end.
     return [("grpc.server_handshake_timeout_ms", 120_000 if name == HALF_OPEN else 2000)]
+
+
+@contextlib.contextmanager
+def _places(server: int) -> Iterator[None]:
+    """Of the first two cores this process may use, the server gets one, and we, who yield, the other."""
+    allowed = os.sched_getaffinity(0)
+    cores = sorted(allowed)[:2]
+    os.sched_setaffinity(server, cores[:1])
+    os.sched_setaffinity(0, cores[-1:])
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.sched_setaffinity(0, allowed)
 
 
 async def _probe(port: int, seconds: float, roots: Path | None) -> dict[str, float]:
@@ -97,12 +117,13 @@ async def main(arguments: argparse.Namespace) -> int:
         file.flush()
         for name in names:
             with_tls = name in TLS_ATTACKS
-            with attacked(
+            target_of = attacked(
                 arguments.kind,
                 environ={**os.environ, "GRPC_VERBOSITY": "NONE"},
                 options=_options(name),
                 **(secrets if with_tls else {}),
-            ) as target:
+            )
+            with target_of as target, _places(target.pid):
                 if not await _attack(target, name, attacks[name], arguments, roots if with_tls else None):
                     wrong.append(name)
     print(f"\n{len(names)} attacks; over {SUFFERS:g} x quiet, or failed calls: {', '.join(wrong) or 'none'}")

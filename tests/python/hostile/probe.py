@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -67,5 +68,6 @@ async def probe(port: int, seconds: float, roots: bytes | None) -> dict[str, flo
 
 
 if __name__ == "__main__":
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # its parent may be an attacker
     trusted = Path(sys.argv[3]).read_bytes() if len(sys.argv) > 3 else None
     print(json.dumps(uvloop.run(probe(int(sys.argv[1]), float(sys.argv[2]), trusted))))
