@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 namespace uvgrpc {
 namespace {
@@ -23,6 +24,9 @@ constexpr size_t kStep = 64;
 constexpr size_t kClasses = 256;
 constexpr size_t kMostBytes = size_t{4} << 20;
 constexpr uint16_t kMostBlocks = 512;
+// No block begins a page (of the smallest size that there is), so that what is
+// before a block, whoever made it, can be read.
+constexpr uintptr_t kPage = 4096;
 // No size that malloc() would have written there.
 constexpr uint64_t kMark = 0x7576677270630001;
 
@@ -67,6 +71,23 @@ void TellPthread(Cache& cache) {
   pthread_setspecific(key, &cache);
 }
 
+bool BeginsPage(const void* block) {
+  return reinterpret_cast<uintptr_t>(block) % kPage == 0;
+}
+
+Header* NewHeader(size_t bytes) {
+  Header* rejected = nullptr;
+  Header* header;
+  while ((header = static_cast<Header*>(std::malloc(bytes))) != nullptr &&
+         BeginsPage(header + 1)) {
+    header->next = rejected;
+    rejected = header;
+  }
+  while (rejected != nullptr)
+    std::free(std::exchange(rejected, rejected->next));
+  return header;
+}
+
 Header* HeaderOf(const void* block) {
   return static_cast<Header*>(const_cast<void*>(block)) - 1;
 }
@@ -89,8 +110,7 @@ void* AllocateBlock(size_t size) {
   }
   if (header == nullptr) {
     // Under AddressSanitizer the end of the block is where it was asked for.
-    header = static_cast<Header*>(
-        std::malloc(kKeep ? bytes : size + sizeof(Header)));
+    header = NewHeader(kKeep ? bytes : size + sizeof(Header));
     if (header == nullptr) return nullptr;
     header->bytes = kKeep ? bytes : size + sizeof(Header);
   }
@@ -117,8 +137,9 @@ void FreeBlock(void* block) {
 }
 
 // What is before memory of malloc() is not the program's.
-__attribute__((no_sanitize_address, noinline)) size_t BlockSize(
-    const void* block) {
+__attribute__((no_sanitize_address, no_sanitize_thread, noinline)) size_t
+BlockSize(const void* block) {
+  if (BeginsPage(block)) return 0;
   const Header* const header = HeaderOf(block);
   return header->mark == kMark ? header->bytes - sizeof(Header) : 0;
 }

@@ -4,6 +4,8 @@
 #include "src/memory/block_cache.h"
 
 #include <grpc/support/alloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -58,6 +60,29 @@ TEST(BlockCacheTest, MemoryOfMallocIsFreedToo) {
   FreeBlock(std::malloc(24));
   FreeBlock(std::malloc(100'000));
   FreeBlock(nullptr);
+}
+
+TEST(BlockCacheTest, NothingIsReadBeforeMemoryThatBeginsAPage) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* const pages = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  ASSERT_EQ(mprotect(pages, page, PROT_NONE), 0);
+  EXPECT_EQ(BlockSize(static_cast<char*>(pages) + page), 0u);
+  munmap(pages, 2 * page);
+  FreeBlock(std::aligned_alloc(page, page));
+}
+
+TEST(BlockCacheTest, NoBlockBeginsAPage) {
+  for (const size_t size : {32, 100, 4'080, 8'000, 200'000}) {
+    std::vector<void*> blocks;
+    for (int i = 0; i < 2'000; ++i) {
+      blocks.push_back(AllocateBlock(size));
+      ASSERT_NE(reinterpret_cast<uintptr_t>(blocks.back()) % 4096, 0u);
+      ASSERT_GE(BlockSize(blocks.back()), size);
+    }
+    for (void* const block : blocks) FreeBlock(block);
+  }
 }
 
 TEST(BlockCacheTest, WhatDoesNotFitIsNull) {
