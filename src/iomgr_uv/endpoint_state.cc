@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -29,20 +29,26 @@ using WriteEvent = EventEngine::Endpoint::WriteEvent;
 constexpr size_t kMaxPieces = IOV_MAX;
 
 using Clock = std::chrono::steady_clock;
-// A full read that takes longer to deal with was too large a piece of work.
+// A read that takes longer to deal with was too large a piece of work: the next
+// is half of it, but not less than this. Bytes of headers may cost a thousand
+// times as much as those of a message.
 constexpr std::chrono::microseconds kLongRead{500};
+constexpr size_t kSmallestPiece = 512;
 // A connection that brought so much last time waits while deliveries are
 // behind, for so many turns at most; those that bring little go on.
 constexpr size_t kMuch = 4 * 1024;
 constexpr int kMaxTurnsToWait = 256;
 // How long one connection may read in a turn, if it brings more than one piece.
 constexpr std::chrono::microseconds kReadTime{1000};
+constexpr std::chrono::microseconds kReadTimeOfBurdens{250};
 // Once a turn has lasted so long, connections that bring much, and those of
 // which little is known, leave their input to a later one. After so long a
 // wait one of them each kLongTurn goes on, however long the turn.
 // New ones are among them since they may have a TLS handshake to do, which
-// takes core about a millisecond: many of them come at a time.
+// takes core about a millisecond: many of them come at a time. They, and those
+// that are known to be a burden, wait sooner.
 constexpr std::chrono::milliseconds kLongTurn{4};
+constexpr std::chrono::milliseconds kLongTurnForBurdens{1};
 constexpr std::chrono::milliseconds kLongestWait{80};
 // A longer turn is not of our making: the program blocks the loop, and what it
 // waits for, the answer to a ping perhaps, must not wait for other turns.
@@ -137,7 +143,8 @@ bool EndpointState::Read(Callback&& on_read, SliceBuffer* buffer) {
   CHECK(read_target_ == nullptr) << "a read is outstanding already";
   (void)Attach();
   buffer->Clear();
-  if (incoming_.Length() > 0 && !IsHeldBack()) {
+  if (incoming_.Length() > 0 && incoming_.Length() <= largest_piece_ &&
+      !IsHeldBack()) {
     buffer->Swap(incoming_);
     StartReading();
     return true;
@@ -169,9 +176,19 @@ bool EndpointState::IsHeldBack() {
 size_t EndpointState::NextPiece() {
   const bool held_back = IsHeldBack();
   completions_before_ = bridge_->CompletionCount();
-  if (!held_back) return std::numeric_limits<size_t>::max();
+  if (!held_back) return largest_piece_;
   --small_pieces_;
-  return kMuch;
+  return std::min(kMuch, largest_piece_);
+}
+
+void EndpointState::AdaptPiece(size_t size, Clock::duration took) {
+  if (took > kLongRead) {
+    read_buffer_.Shrink();
+    largest_piece_ = std::max(kSmallestPiece, size / 2);
+  } else if (largest_piece_ != kAnyPiece && took < kLongRead / 4) {
+    largest_piece_ =
+        largest_piece_ < kMaxReadPerTurn ? 2 * largest_piece_ : kAnyPiece;
+  }
 }
 
 void EndpointState::GiveBuffered() {
@@ -236,7 +253,7 @@ void EndpointState::HandleReady(int error, int events) {
 bool EndpointState::LetsOthersGoFirst() {
   const bool brings_much = received_last_ >= kMuch;
   bool waits = false;
-  if (brings_much || new_reads_ > 0) {
+  if (brings_much || IsBurden()) {
     const Clock::time_point now = Clock::now();
     if (turns_waited_ == 0) waits_since_ = now;
     waits = (brings_much && bridge_->IsBehind() &&
@@ -249,7 +266,8 @@ bool EndpointState::LetsOthersGoFirst() {
 
 bool EndpointState::IsLongTurn(Clock::time_point now) const {
   const auto length = bridge_->TurnLength(now);
-  return length > kLongTurn && length < kBlockedTurn;
+  return length > (IsBurden() ? kLongTurnForBurdens : kLongTurn) &&
+         length < kBlockedTurn;
 }
 
 bool EndpointState::MayReadInLongTurn(Clock::time_point now) const {
@@ -272,18 +290,21 @@ void EndpointState::HandleReadable() {
     const ssize_t size =
         recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (size > 0) {
-      received += static_cast<size_t>(size);
+      const auto bytes = static_cast<size_t>(size);
+      received += bytes;
       // Most likely there is no more. If there is, libuv says so again.
-      if (static_cast<size_t>(size) < space.size()) {
-        return HandleReceived(static_cast<size_t>(size));
-      }
+      const bool is_full = bytes == space.size();
+      if (!is_full && bytes < kMuch) return HandleReceived(bytes);
       const Clock::time_point start = Clock::now();
       if (began == Clock::time_point()) began = start;
-      HandleReceived(static_cast<size_t>(size));
+      HandleReceived(bytes);
       const Clock::time_point end = Clock::now();
-      if (end - start > kLongRead) read_buffer_.Shrink();
+      AdaptPiece(bytes, end - start);
       // The time for the first piece is not known beforehand.
-      if (end - began > kReadTime) return;
+      if (!is_full ||
+          end - began > (IsBurden() ? kReadTimeOfBurdens : kReadTime)) {
+        return;
+      }
     } else if (size == 0) {
       HandleReadEnd(absl::UnavailableError("Socket closed"));
     } else if (errno == EAGAIN) {

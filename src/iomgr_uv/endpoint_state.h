@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -122,10 +123,17 @@ class EndpointState final : public LoopObject,
   bool IsHeldBack();
   // How much core may get at once.
   size_t NextPiece();
+  // Dealing with `size` bytes took so long.
+  void AdaptPiece(size_t size, std::chrono::steady_clock::duration took);
   // Completes the outstanding Read with what was read ahead, or a part of it.
   void GiveBuffered();
   // Whether this connection is to wait for a turn in which there is less to do.
   bool LetsOthersGoFirst();
+  // Whether its input takes core, or may take it, much longer than its size
+  // says.
+  bool IsBurden() const {
+    return new_reads_ > 0 || largest_piece_ != kAnyPiece;
+  }
   // Whether this turn is one of those that are filled by connections' input.
   bool IsLongTurn(std::chrono::steady_clock::time_point now) const;
   // Whether it has waited for so long that it goes on in one, too.
@@ -179,8 +187,10 @@ class EndpointState final : public LoopObject,
   size_t received_last_ = 0;  // in the last turn in which it read
   int turns_waited_ = 0;      // since then
   std::chrono::steady_clock::time_point waits_since_;
-  int small_pieces_ = 0;             // still to come
-  uint64_t completions_before_ = 0;  // before the last piece
+  static constexpr size_t kAnyPiece = std::numeric_limits<size_t>::max();
+  size_t largest_piece_ = kAnyPiece;  // that core deals with in a short time
+  int small_pieces_ = 0;              // still to come
+  uint64_t completions_before_ = 0;   // before the last piece
   bool reading_ = false;
 
   // The outstanding write, and what is left of it.

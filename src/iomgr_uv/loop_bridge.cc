@@ -22,6 +22,10 @@ namespace {
 // How long one drain may last before other users of the loop get their turn,
 // and how many closures run between two looks at the clock.
 constexpr std::chrono::microseconds kDrainTime{1000};
+// There is a drain behind every event of a turn. Once that has lasted longer
+// than this, work that is posted without end gets less of it.
+constexpr std::chrono::milliseconds kLongTurn{1};
+constexpr std::chrono::microseconds kDrainTimeInLongTurn{50};
 constexpr size_t kWorkPerLook = 16;
 // Rounds of start-drain-deliver in one prepare callback.
 constexpr int kMaxRoundsPerPrepare = 4;
@@ -221,7 +225,11 @@ LoopBridge::CallScope::~CallScope() {
 void LoopBridge::Drain(bool deliver) {
   if (draining_) return;
   draining_ = true;
-  TimeLimit limit(kDrainTime);
+  TimeLimit limit(!local_.empty() &&
+                          TurnLength(std::chrono::steady_clock::now()) >
+                              kLongTurn
+                      ? kDrainTimeInLongTurn
+                      : kDrainTime);
   bool delivered = false;
   while (!local_.empty() || (deliver && delivery_requested_)) {
     if (!local_.empty()) {
