@@ -88,6 +88,13 @@ class Soak:
                     continue
                 self.counts["lost"] += 1
                 print(f"{step.__name__} of {kind}: {error.code().name} {error.details()}", file=sys.stderr)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody asked for it. grpc.aio's own calls end so, rarely, when their server goes.
+                self.counts["stray"] += 1
+                print(f"{step.__name__} of {kind}: CancelledError", file=sys.stderr)
             except Wrong as error:
                 self.counts["wrong"] += 1
                 print(f"{step.__name__} of {kind}: {error}", file=sys.stderr)

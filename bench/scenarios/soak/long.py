@@ -232,10 +232,12 @@ def main() -> int:
         last = worker.reports[-1][1]
         counts.update({key: int(value) for key, value in last.items() if key.startswith("_")})
         counts.update({key: int(last.get(key, 0)) for key in ("again", "lost", "wrong", "forks", "channels")})
+        counts[f"stray of {worker.kind}"] += int(last.get("stray", 0))
         if worker.kind == "uvgrpc":
             times = [(moment - began, report) for moment, report in worker.reports]
             problems += _grown(name, times[:-1], seconds, last, {"residents": 0, "tasks": 1})
-    for key in ("lost", "wrong"):
+    # Stock's own are told, and no fault of its servers.
+    for key in ("lost", "wrong", "stray of uvgrpc"):
         if counts[key]:
             problems.append(f"{counts[key]} replies {key}")
     calls = sum(count for key, count in counts.items() if key.startswith("_"))
