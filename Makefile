@@ -200,7 +200,9 @@ $(OLDEST)/.ready: $(OLDEST_PIN) $(TEST)/.ready
 test-python: venv $(OLDEST)/.ready
 	$(call install,$(TEST),ON)
 	$(call say,Python tests)
-	@$(TEST)/bin/pytest
+	@$(TEST)/bin/pytest --numprocesses 2 --dist worksteal -m 'not alone'
+	$(call say,Python tests: those that need the machine for themselves)
+	@$(TEST)/bin/pytest -m alone
 	$(call say,Compat suite on uvgrpc with the oldest grpcio)
 	@PYTHONPATH=$(CURDIR)/$(OLDEST) $(TEST)/bin/pytest tests/compat/test_signatures.py tests/compat/test_names.py \
 	  tests/compat/test_calls.py tests/compat/test_server.py tests/python/test_install.py \

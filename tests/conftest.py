@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "uvgrpc_only: says nothing about grpc.aio",
         "stock_defect(reason, strict=True): grpc.aio as it is fails this; not strict: at times",
         "slow: takes more than a few seconds",
+        "alone: about times or the whole machine; run after the others, which share its cores",
     ):
         config.addinivalue_line("markers", marker)
 

@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,14 +170,27 @@ async def echo(request: bytes, _context: Any) -> bytes:
     return request
 
 
-def unused_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    import socket
+def _own_ports() -> Iterator[int]:
+    """Below those that the kernel gives to who asks for any; each worker of xdist has its part of them."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    size = 22_000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = 10_000 + worker * size
+    start = os.getpid() % size
+    while True:
+        yield from range(first + start, first + size)
+        start = 0
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+
+_PORTS = _own_ports()
+
+
+def unused_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on, and nobody else will."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def error_of(call: Awaitable[Any]) -> grpc.aio.AioRpcError:

@@ -36,7 +36,10 @@ MISSING = _missing()
 # Cargo is in no Debian release as new as tonic needs it; the peer in Go does the same.
 OTHER_SIDE = "tonic" if shutil.which("cargo") else "grpc-go"
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the benchmark needs {', '.join(MISSING)}")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(MISSING), reason=f"the benchmark needs {', '.join(MISSING)}"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import grpc
 import pytest
 from support import aio, environment, run
 
-pytestmark = [pytest.mark.uvgrpc_only, pytest.mark.slow]
+pytestmark = [pytest.mark.uvgrpc_only, pytest.mark.slow, pytest.mark.alone]
 
 # The goal on an idle machine is 5 ms for 99 in 100; this is what may be asked where three
 # processes share two cores with whatever else there is.

@@ -18,7 +18,8 @@ import pytest
 from filter_cases.__main__ import groups
 from support import environment
 
-pytestmark = pytest.mark.uvgrpc_only
+# Two processes of its own, side by side.
+pytestmark = [pytest.mark.uvgrpc_only, pytest.mark.alone]
 
 ORACLE = {"GRPC_TRACE": "cares_resolver,-all"}
 

@@ -92,6 +92,7 @@ async def test_round(stub, number):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "name",
     [
