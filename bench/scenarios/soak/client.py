@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import gc
 import json
 import os
 import random
 import sys
 import time
+import traceback
 from typing import Any
 
 import grpc
@@ -158,13 +158,16 @@ class Soak:
             pid = os.fork()
             if pid == 0:
                 status = 1
-                with contextlib.suppress(BaseException):
+                try:
                     asyncio._set_running_loop(None)
                     import uvloop
 
-                    uvloop.run(asyncio.wait_for(self._child(), 20))
+                    uvloop.run(asyncio.wait_for(self._child(), 2 * LIMIT))
                     status = 0
-                os._exit(status)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(status)
             while (found := os.waitpid(pid, os.WNOHANG))[0] == 0:  # noqa: ASYNC110, ASYNC222 - returns at once
                 await asyncio.sleep(0.05)
             self.counts["forks" if found[1] == 0 else "lost"] += 1
