@@ -314,9 +314,17 @@ WHEEL_PLATFORMS ?= manylinux_2_28_x86_64
 
 $(WHEELS)/.ready: third_party/wheels.txt
 
-.PHONY: wheels check-macos sdist release
+.PHONY: wheels wheels-twice wheels-bare check-macos sdist release
 wheels: $(WHEELS)/.ready
 	@$(WHEELS)/bin/python cmake/wheels/make.py --pythons $(WHEEL_PYTHONS) --platforms $(WHEEL_PLATFORMS)
+
+# One of them, in two folders, for the same bytes.
+wheels-twice: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/twice.py $(PYTHON) $(firstword $(WHEEL_PLATFORMS))
+
+# As root; with Debian 12's Python.
+wheels-bare: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python tests/bare.py $(or $(wildcard dist/*-cp311-cp311-manylinux_*.whl),$(error there is no such wheel in dist/))
 
 check-macos: $(WHEELS)/.ready
 	@$(WHEELS)/bin/python cmake/wheels/check_macos.py $(MACOS)
