@@ -44,6 +44,7 @@ help:
 	@echo "make dev           an environment, .venv-dev, that builds what has changed when uvgrpc is imported"
 	@echo "make wheels        wheels for distributions, checked and tried out (docs/releasing.md); make check-macos: compiles for macOS"
 	@echo "make release       what a release needs: version, changelog, tag, docs, builds"
+	@echo "make newer-grpcio  VERSION=1.85.3: what moves with another grpcio: sources, patches, experiments, API"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -315,9 +316,17 @@ WHEEL_PLATFORMS ?= manylinux_2_28_x86_64
 
 $(WHEELS)/.ready: third_party/wheels.txt
 
-.PHONY: wheels check-macos sdist release
+.PHONY: wheels wheels-twice wheels-bare check-macos sdist release
 wheels: $(WHEELS)/.ready
 	@$(WHEELS)/bin/python cmake/wheels/make.py --pythons $(WHEEL_PYTHONS) --platforms $(WHEEL_PLATFORMS)
+
+# One of them, in two folders, for the same bytes.
+wheels-twice: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/wheels/twice.py $(PYTHON) $(firstword $(WHEEL_PLATFORMS))
+
+# As root; with Debian 12's Python.
+wheels-bare: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python tests/bare.py $(or $(wildcard dist/*-cp311-cp311-manylinux_*.whl),$(error there is no such wheel in dist/))
 
 check-macos: $(WHEELS)/.ready
 	@$(WHEELS)/bin/python cmake/wheels/check_macos.py $(MACOS)
@@ -328,6 +337,11 @@ sdist: $(WHEELS)/.ready
 # RELEASE=check only checks.
 release: $(WHEELS)/.ready
 	@$(WHEELS)/bin/python cmake/wheels/release.py $(RELEASE)
+
+# What moves with another grpcio than the one of third_party/grpc.cmake; core is not built.
+.PHONY: newer-grpcio
+newer-grpcio: $(WHEELS)/.ready
+	@$(WHEELS)/bin/python cmake/newer_grpcio.py $(VERSION)
 
 .PHONY: requirements
 requirements:

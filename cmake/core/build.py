@@ -115,6 +115,14 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
+def tell(text: str) -> None:
+    """Also to the terminal of whoever waits for pip, which keeps what a build prints to itself."""
+    print(f"-- {text}", flush=True)
+    if not sys.stdout.isatty():
+        with contextlib.suppress(OSError), open("/dev/tty", "w") as terminal:
+            terminal.write(f"\nuvgrpc: {text}\n")
+
+
 def jobs() -> int:
     if chosen := os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL"):
         return int(chosen)
@@ -163,7 +171,7 @@ def build_part(
         if marker.exists():
             return library
         how = f"{flags}, with {profile.name}" if profile else flags
-        print(f"-- building gRPC {version}, part {part} ({how}), once, in {entry}", flush=True)
+        tell(f"building gRPC {version}, part {part} ({how}), once, in {entry}")
         start = time.monotonic()
         # The flags of the key are the flags of the build, whatever the shell exports.
         environment = {
@@ -207,7 +215,7 @@ def build_part(
         os.replace(tree / library.name, library)
         shutil.rmtree(tree)
         marker.write_text(f"{flags}\n")
-        print(f"-- gRPC {part} is ready after {time.monotonic() - start:.0f} s", flush=True)
+        tell(f"gRPC {part} is ready after {time.monotonic() - start:.0f} s")
     return library
 
 

@@ -86,6 +86,8 @@ def build(platform: Platform, venv: Path, version: str, timestamp: str) -> Path:
         # Where it was built is nobody's business.
         "CFLAGS": f"-ffile-prefix-map={ROOT}=.",
         "CXXFLAGS": f"-ffile-prefix-map={ROOT}=.",
+        # ccache would make paths relative, to a folder that its settings name.
+        "CCACHE_BASEDIR": "",
         "SOURCE_DATE_EPOCH": timestamp,
     }
     python = venv / "bin" / "python"
