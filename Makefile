@@ -288,7 +288,7 @@ programs:
 	@$(PROGRAMS)/bin/pytest tests/programs
 
 # On each interpreter that there is, with a table at the end.
-PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14 python3.15
 
 .PHONY: pythons
 pythons:
@@ -347,7 +347,7 @@ newer-grpcio: $(WHEELS)/.ready
 requirements:
 	@$(PYTHON) -m venv .venv-pins
 	@.venv-pins/bin/pip install --quiet pip-tools
-	@cd third_party && for name in requirements siblings oldest oldest-3.13 oldest-3.14 build wheels programs docs; do \
+	@cd third_party && for name in requirements siblings oldest oldest-3.13 oldest-3.14 oldest-3.15 build wheels programs docs; do \
 	  ../.venv-pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; \
 	done

@@ -11,7 +11,15 @@ One module in several files, included below: what all share is here.
 
 import logging
 import re
-from asyncio import CancelledError, Future, InvalidStateError, Task, _get_running_loop, current_task
+from asyncio import (
+    CancelledError,
+    Future,
+    InvalidStateError,
+    Task,
+    _get_running_loop,
+    _set_running_loop,
+    current_task,
+)
 from inspect import isasyncgenfunction, iscoroutinefunction
 from os import close
 from sys import version_info
@@ -200,7 +208,36 @@ def open_sockets():
 
 def replace_sockets():
     """In the child of a fork(): lets go of the parent's sockets. Returns their number."""
+    global _forgets_loop
+    _forgets_loop = version_info >= (3, 14)
     return CReplaceSockets()
+
+
+# In the child of a fork(): asyncio has forgotten there that the parent's loop runs, and from 3.14
+# on insists on it at the end of a task's step. What an exit of the task comes to is then its complaint.
+cdef bint _forgets_loop = False
+
+
+cdef void _remember_loop(event_loop) noexcept:
+    """A step is about to end in such a child. Whatever exception is set stays so."""
+    cdef PyObject* error[3]
+    PyErr_Fetch(&error[0], &error[1], &error[2])
+    try:
+        if _get_running_loop() is None:
+            _set_running_loop(event_loop)
+    except BaseException:
+        _log.exception("telling asyncio of the loop")
+    PyErr_Restore(error[0], error[1], error[2])
+
+
+cdef object _exit_of_child(event_loop, problem):
+    """What a step in such a child came to: its exit in place of the complaint; None for the complaint alone."""
+    if not isinstance(problem, RuntimeError) or _get_running_loop() is not None:
+        return problem
+    _set_running_loop(event_loop)
+    if isinstance(problem.__context__, _EXITS):
+        return problem.__context__
+    return None if "is not the running loop" in str(problem) else problem
 
 
 cdef bint _is_free(event_loop):

@@ -205,6 +205,14 @@ cdef _step(Loop loop, callback, PyObject* waiter, variables):
     finally:
         loop._resumes = True
     if outcome == NULL:
+        if _forgets_loop:
+            try:
+                _reraise()
+            except BaseException as error:
+                problem = _exit_of_child(loop._event_loop(), error)
+            if problem is None:
+                return
+            PyErr_SetObject(type(problem), problem)
         # Exits are for the event loop.
         loop._context.get().NoteException()
     else:

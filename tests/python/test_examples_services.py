@@ -154,8 +154,9 @@ def test_web_and_grpc_in_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         while "Uvicorn running" not in (line := server.process.stderr.readline()):
             assert line, "it has ended"
         assert get(f"http://127.0.0.1:{web}/hello/you") == {"message": "Hello, you!"}
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             get(f"http://127.0.0.1:{web}/hello/nobody")
+        refused.value.close()
         monkeypatch.chdir(EXAMPLES / "fastapi")
         protos = uvgrpc.proto("./greeter.proto")
 
