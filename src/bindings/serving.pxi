@@ -124,11 +124,10 @@ cdef class _Serving:
             self._steps = _serve(self._context, self._method, self._needs_look_up, self._is_full)
         if _current_rpc is not None:
             self._keep_current_rpc()
-        context = self._context
         status = PyIter_Send(self._steps, value, result)
-        if _forgets_loop and context._task is None:
+        if _forgets_loop and self._context._task is None:
             # A first step inside the making of its task, which would lose an exit for asyncio's complaint.
-            _remember_loop(context._event_loop)
+            _remember_loop(self._context._event_loop)
         if status != PYGEN_NEXT:
             self._end()
         elif not self._has_waited:
