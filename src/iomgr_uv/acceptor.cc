@@ -118,6 +118,9 @@ void Acceptor::AcceptRest() {
 }
 
 bool Acceptor::AcceptOne(int* error) {
+  // Who has it in common with us may have made it one that blocks, and take
+  // what it was readable for.
+  if (socket_.is_adopted()) SetNonBlocking(socket_.fd());
   OwnedFd accepted(AcceptSocket(socket_.fd()));
   if (accepted.is_open()) {
     on_accepted_(socket_.fd(), std::move(accepted));

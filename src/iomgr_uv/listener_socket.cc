@@ -195,7 +195,8 @@ absl::StatusOr<ListenerSocket> ListenerSocket::Adopt(
           errno, absl::StrCat("Failed to listen at ", Describe(*bound)));
     }
   }
-  return ListenerSocket(std::move(own), *bound, UnixSocketFile());
+  return ListenerSocket(std::move(own), *bound, UnixSocketFile(),
+                        /*is_adopted=*/true);
 }
 
 int ListenerSocket::port() const { return ResolvedAddressGetPort(address_); }

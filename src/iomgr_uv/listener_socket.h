@@ -36,6 +36,8 @@ class ListenerSocket {
                                               const TcpOptions& options);
 
   int fd() const { return fd_.get(); }
+  // Whether others may have it, too: what they do to it is done to all.
+  bool is_adopted() const { return is_adopted_; }
   // What the socket is bound to.
   const ResolvedAddress& address() const { return address_; }
   // 1 for a Unix socket.
@@ -45,12 +47,16 @@ class ListenerSocket {
 
  private:
   ListenerSocket(OwnedFd fd, const ResolvedAddress& address,
-                 UnixSocketFile file)
-      : fd_(std::move(fd)), address_(address), file_(std::move(file)) {}
+                 UnixSocketFile file, bool is_adopted = false)
+      : fd_(std::move(fd)),
+        address_(address),
+        file_(std::move(file)),
+        is_adopted_(is_adopted) {}
 
   OwnedFd fd_;
   ResolvedAddress address_;
   UnixSocketFile file_;
+  bool is_adopted_;
 };
 
 // Listens at an address that a user gave: a wildcard (0.0.0.0 or ::) means both

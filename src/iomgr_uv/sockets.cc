@@ -77,4 +77,11 @@ int ReplaceDescriptor(int fd, int target) {
 
 #endif
 
+void SetNonBlocking(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
+    (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  }
+}
+
 }  // namespace uvgrpc

@@ -20,10 +20,11 @@ from typing import Any
 import grpc
 import pytest
 from own_sockets import UU, answers, answers_itself, bound, server_of, serving
-from support import LIMIT, environment, error_of, open_files, run, run_program, until
+from support import LIMIT, echo, environment, error_of, open_files, run, run_program, service, until
 from tls import channel_tls, localhost, server_tls
 
 import uvgrpc
+from uvgrpc.aio._ports import duplicate
 
 pytestmark = pytest.mark.uvgrpc_only
 
@@ -383,6 +384,33 @@ print(json.dumps("done"))
 
 def test_two_children_serve_a_socket_that_was_made_before_the_fork() -> None:
     assert run_program(_PRE_FORK).result == "done"
+
+
+def test_a_socket_that_others_make_block_does_not_block_the_loop() -> None:
+    """Whether it blocks is a property of the socket, not of a process's descriptor of it."""
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as common:
+            server = uvgrpc.server()
+            server.add_generic_rpc_handlers((service(UU=echo),))
+            port = server.add_socket(common)
+            async with server:
+                for _ in range(3):
+                    common.setblocking(True)
+                    async with uvgrpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                        assert await channel.unary_unary("/test.Service/UU")(b"x", timeout=20) == b"x"
+
+    run(main())
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_whether_a_socket_blocks_is_left_as_it_is(blocks: bool) -> None:
+    """Another process that serves it as well would hang in accept() meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as common:
+        common.setblocking(blocks)
+        # What uvgrpc makes of it knows nothing of how it was set.
+        with socket.socket(fileno=os.dup(common.fileno())) as own, duplicate(own):
+            assert os.get_blocking(common.fileno()) is blocks
 
 
 def test_the_parent_of_a_fork_serves_on() -> None:

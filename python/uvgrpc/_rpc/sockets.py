@@ -14,6 +14,7 @@ import grpc
 
 from uvgrpc.aio._connection import SocketConnection
 from uvgrpc.aio._credentials import check_server_credentials
+from uvgrpc.aio._ports import duplicate
 
 if TYPE_CHECKING:
     from uvgrpc._rpc.channel import Channel, Interceptors, Options
@@ -103,7 +104,7 @@ def add_socket(server: Server, sock: SocketLike, credentials: grpc.ServerCredent
         _check_bound(own)
         inode = os.fstat(own.fileno()).st_ino
         _check_free(inode, own)
-        port = server._add_socket(own.dup(), credentials)
+        port = server._add_socket(duplicate(own), credentials)
         _listening[inode] = os.getpid(), weakref.ref(server, lambda _: _listening.pop(inode, None))
         return port
 
@@ -141,7 +142,7 @@ def channel_from_socket(
         peer = _check_connected(own)
         if authority is not None:
             options = (*(options or ()), ("grpc.default_authority", authority))
-        connection = SocketConnection(own.dup())
+        connection = SocketConnection(duplicate(own))
     return Channel(
         f"the socket to {peer}",
         credentials,

@@ -23,6 +23,14 @@ _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/\[\]]*):(\d+)")
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "0:0:0:0:0:0:0:0")
 
 
+def duplicate(own: socket.socket) -> socket.socket:
+    """As own.dup(), but whether the socket blocks stays as it is, also for others who have it.
+
+    Another process may be about to accept(), and would hang there.
+    """
+    return socket.socket(own.family, own.type, own.proto, fileno=os.dup(own.fileno()))
+
+
 class Port(Record):
     """A port that a server was asked for.
 

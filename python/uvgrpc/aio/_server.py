@@ -33,7 +33,7 @@ from uvgrpc.aio._credentials import check_server_credentials
 from uvgrpc.aio._credentials import server_credentials as core_server_credentials
 from uvgrpc.aio._handlers import HandlerFinder, Interception
 from uvgrpc.aio._options import server_options, with_compression
-from uvgrpc.aio._ports import ReservedPorts
+from uvgrpc.aio._ports import ReservedPorts, duplicate
 from uvgrpc.aio._stopping import Stopping
 from uvgrpc.aio._views import ServerView
 
@@ -408,7 +408,7 @@ def _bind(server: Server, event_loop: asyncio.AbstractEventLoop) -> None:
             if port.adopted is None:
                 server._add_port(port.address, port.credentials)
             else:
-                server._add_socket(port.adopted.dup(), port.credentials)
+                server._add_socket(duplicate(port.adopted), port.credentials)
     except BaseException:
         # It may be tried again, perhaps elsewhere.
         server._core = server._stock = server._event_loop = None
