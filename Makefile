@@ -60,7 +60,7 @@ demo:
 
 .PHONY: test
 test:
-	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 8 min later"
+	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 11 to 13 min later"
 	@cmake/prerequisites.sh test
 	@$(MAKE) --no-print-directory lint docs test-cpp test-asan test-python
 	@$(MAKE) --no-print-directory test-asan-python ASAN_TESTS='$(ASAN_SHORT)'
