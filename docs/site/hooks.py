@@ -31,7 +31,7 @@ OUTSIDE = (
     *("CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/latest.md"),
     *("examples/README.md", "examples/*/README.md", "src/iomgr_uv/README.md", "third_party/README.md"),
 )
-PICTURES = ("bench/results/latest/*.svg",)
+PICTURES = ("bench/results/latest/*.svg", "bench/results/soak.svg")
 # What of an example is shown below its README.
 SOURCES = ("*.proto", "*.py", "*.cc", "*.h", "CMakeLists.txt")
 LANGUAGES = {".proto": "proto", ".py": "python", ".cc": "cpp", ".h": "cpp", ".txt": "cmake"}
