@@ -30,7 +30,7 @@ CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 SETTINGS = ("index-url", "extra-index-url", "trusted-host")
 SCRIPT = """\
 set -e
-cd /root/try
+cd /srv/try
 for compiler in cc gcc g++ c++ clang cmake ninja make; do
   if command -v $compiler; then exit 9; fi
 done
@@ -83,7 +83,7 @@ def attempt(wheel: Path) -> float:
     """How many seconds it takes, from an empty environment to the end of the example."""
     machine = wheel.stem.split("_", 3)[-1]
     root = system(MACHINES[machine])
-    folder = root / "root" / "try"
+    folder = root / "srv" / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     shutil.copy(wheel, folder)
@@ -92,12 +92,12 @@ def attempt(wheel: Path) -> float:
     for name in ("etc/resolv.conf", CERTIFICATES):
         shutil.copy(f"/{name}", root / name)
     (folder / "run.sh").write_text(SCRIPT + (HERE if machine == os.uname().machine else EMULATED))
-    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", **pip_settings()}
+    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/srv", **pip_settings()}
     # The example counts its threads there.
     subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
     try:
         start = time.monotonic()
-        command = ["chroot", root, "bash", "/root/try/run.sh", f"/root/try/{wheel.name}"]
+        command = ["chroot", root, "bash", "/srv/try/run.sh", f"/srv/try/{wheel.name}"]
         subprocess.run(command, env=variables, check=True)
         return time.monotonic() - start
     finally:
