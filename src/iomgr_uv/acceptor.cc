@@ -110,6 +110,7 @@ void Acceptor::HandleReadable() {
 }
 
 void Acceptor::AcceptRest() {
+  if (socket_.is_adopted()) return;
   LoopBridge::CallbackScope scope(bridge_.get());
   int error = 0;
   for (int i = 0; i < kMaxRest && poll_.is_open(); ++i) {
@@ -120,7 +121,7 @@ void Acceptor::AcceptRest() {
 bool Acceptor::AcceptOne(int* error) {
   // Who has it in common with us may have made it one that blocks, and take
   // what it was readable for.
-  if (socket_.is_adopted()) SetNonBlocking(socket_.fd());
+  if (socket_.is_adopted()) (void)SetNonBlocking(socket_.fd());
   OwnedFd accepted(AcceptSocket(socket_.fd()));
   if (accepted.is_open()) {
     on_accepted_(socket_.fd(), std::move(accepted));

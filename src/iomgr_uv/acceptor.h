@@ -36,7 +36,8 @@ class Acceptor {
   // Fails only when there is not even memory to try again later with.
   absl::Status Open();
 
-  // Accepts what waits now, some thousands at most.
+  // Accepts what waits now, some thousands at most. Who has the socket in
+  // common with others leaves that to them.
   void AcceptRest();
 
   // Stops, and closes the socket. Idempotent. `keep_alive` keeps this object

@@ -9,6 +9,13 @@
 
 namespace uvgrpc {
 
+bool SetNonBlocking(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return false;
+  return (flags & O_NONBLOCK) != 0 ||
+         fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 #ifdef __linux__
 
 int OpenSocket(int family, int type, int protocol) {
@@ -36,8 +43,7 @@ namespace {
 int Prepared(int fd) {
   if (fd < 0) return fd;
   bool done = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-  const int flags = fcntl(fd, F_GETFL);
-  done = done && flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+  done = done && SetNonBlocking(fd);
 #ifdef SO_NOSIGPIPE
   const int on = 1;
   done = done && setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) == 0;
@@ -76,12 +82,5 @@ int ReplaceDescriptor(int fd, int target) {
 }
 
 #endif
-
-void SetNonBlocking(int fd) {
-  const int flags = fcntl(fd, F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
-    (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  }
-}
 
 }  // namespace uvgrpc

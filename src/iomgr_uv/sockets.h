@@ -26,8 +26,8 @@ int OpenSocket(int family, int type, int protocol);
 // As accept(2), without the address.
 int AcceptSocket(int listener);
 
-// Whoever has the socket: it does not block. Errors show where it is used.
-void SetNonBlocking(int fd);
+// Whoever has the socket: it does not block. False, with errno, on failure.
+bool SetNonBlocking(int fd);
 
 // As socketpair(2), of Unix sockets that carry a stream.
 int OpenSocketPair(int fds[2]);

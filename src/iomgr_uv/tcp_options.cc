@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "src/iomgr_uv/sockets.h"
 #include "src/iomgr_uv/uv_status.h"
 
 namespace uvgrpc {
@@ -43,10 +44,7 @@ absl::Status SetOption(int fd, int level, int name, int value,
 
 // As OpenSocket(), for sockets that others have made.
 absl::Status SetFlags(int fd) {
-  const int status_flags = fcntl(fd, F_GETFL);
-  if (status_flags < 0 || fcntl(fd, F_SETFL, status_flags | O_NONBLOCK) != 0) {
-    return ErrnoStatus(errno, "fcntl(O_NONBLOCK)");
-  }
+  if (!SetNonBlocking(fd)) return ErrnoStatus(errno, "fcntl(O_NONBLOCK)");
   const int descriptor_flags = fcntl(fd, F_GETFD);
   if (descriptor_flags < 0 ||
       fcntl(fd, F_SETFD, descriptor_flags | FD_CLOEXEC) != 0) {

@@ -217,10 +217,7 @@ void ListenerState::StopAccepting() {
 }
 
 void ListenerState::StopGently() {
-  // Who has a socket in common with others leaves to them what waits there.
-  if (options_.adopted_socket == TcpOptions::kUnset) {
-    for (const auto& acceptor : acceptors_) acceptor->AcceptRest();
-  }
+  for (const auto& acceptor : acceptors_) acceptor->AcceptRest();
   StopAccepting();
 }
 
