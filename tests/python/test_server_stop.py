@@ -15,10 +15,10 @@ from typing import Any
 import grpc
 import pytest
 import tls
+from own_sockets import bound, server_of
+from own_sockets import serving as serving_socket
 from peers import frames
 from support import aio, echo, in_time, no_residents, run, service, serving, unused_port
-
-import uvgrpc
 
 pytestmark = pytest.mark.uvgrpc_only
 
@@ -386,24 +386,18 @@ def test_a_socket_in_common_leaves_to_others_what_waits() -> None:
     """A server that was given its socket takes nothing of who has it next."""
 
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as common:
-            port = common.getsockname()[1]
-            first = uvgrpc.server()
-            first.add_generic_rpc_handlers((service(Method=echo),))
-            first.add_socket(common)
+        with bound(listen=True) as common:
+            first = server_of()
+            port = first.add_socket(common)
             await first.start()
             waiting = _waiting(port, 3)
             await first.stop(20)
-            second = uvgrpc.server()
-            second.add_generic_rpc_handlers((service(Method=echo),))
-            second.add_socket(common)
-            await second.start()
-            for one in waiting:
-                client = frames.Connection(*await asyncio.open_connection(sock=one))
-                client.greet()
-                await client.ping()
-                client.close()
-            await second.stop(None)
+            async with serving_socket(common):
+                for one in waiting:
+                    client = frames.Connection(*await asyncio.open_connection(sock=one))
+                    client.greet()
+                    await client.ping()
+                    client.close()
 
     run(main())
 

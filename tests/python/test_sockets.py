@@ -20,7 +20,7 @@ from typing import Any
 import grpc
 import pytest
 from own_sockets import UU, answers, answers_itself, bound, server_of, serving
-from support import LIMIT, echo, environment, error_of, open_files, run, run_program, service, until
+from support import LIMIT, environment, error_of, open_files, run, run_program, until
 from tls import channel_tls, localhost, server_tls
 
 import uvgrpc
@@ -390,15 +390,12 @@ def test_a_socket_that_others_make_block_does_not_block_the_loop() -> None:
     """Whether it blocks is a property of the socket, not of a process's descriptor of it."""
 
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as common:
-            server = uvgrpc.server()
-            server.add_generic_rpc_handlers((service(UU=echo),))
-            port = server.add_socket(common)
-            async with server:
+        with bound(listen=True) as common:
+            async with serving(common) as port:
                 for _ in range(3):
                     common.setblocking(True)
                     async with uvgrpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                        assert await channel.unary_unary("/test.Service/UU")(b"x", timeout=20) == b"x"
+                        assert await channel.unary_unary(UU)(b"x", timeout=20) == b"x"
 
     run(main())
 
