@@ -25,6 +25,7 @@ import build
 import fetch
 import patches
 import plan
+from user_cache import cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "newer-grpcio"
@@ -180,8 +181,8 @@ def main() -> None:
         print(json.dumps(sorted(set(members()))))
         return
     version, digest = pinned()
-    with build.lock(build.cache_dir() / "source.lock"):
-        old = fetch.source("grpcio", version, digest, build.cache_dir())
+    with build.lock(cache_dir() / "source.lock"):
+        old = fetch.source("grpcio", version, digest, cache_dir())
     new_version = sys.argv[1]
     new_digest, new = other(new_version)
     print(f"grpcio {version} (pinned) -> {new_version}")

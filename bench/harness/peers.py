@@ -23,6 +23,9 @@ from typing import Literal
 from harness.errors import BenchError, NotHere
 
 BENCH = Path(__file__).resolve().parent.parent
+sys.path.append(str(BENCH.parent / "cmake" / "core"))
+from user_cache import cache_dir  # noqa: E402
+
 PROGRAMS = BENCH / "peers"
 REQUIREMENTS = PROGRAMS / "requirements"
 BUILD = BENCH / ".build"
@@ -89,7 +92,7 @@ def build(peer: Peer) -> list[str]:
         _build(peer, ["cmake", "--build", str(folder), "--target", program.name])
     elif peer.compiled == "cargo":
         # Seven minutes of crates, which the next clone need not compile again.
-        target = user_cache() / "bench" / peer.program
+        target = cache_dir() / "bench" / peer.program
         _build(peer, ["cargo", "build", "--release", "--locked", "--target-dir", str(target)])
         program = folder / f"{peer.program}_peer"
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,13 +102,6 @@ def build(peer: Peer) -> list[str]:
     else:
         return ["node", str(_install_node_packages(peer) / "main.js")]
     return [str(program)]
-
-
-def user_cache() -> Path:
-    """Where the core is kept too (docs/cli.md)."""
-    if chosen := os.environ.get("UVGRPC_CACHE_DIR"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uvgrpc"
 
 
 def _install_node_packages(peer: Peer) -> Path:

@@ -35,6 +35,7 @@ from pathlib import Path
 
 import fetch
 import plan
+from user_cache import cache_dir
 
 HERE = Path(__file__).resolve().parent
 PROFILES = HERE / "profiles"
@@ -42,12 +43,6 @@ PROFILES = HERE / "profiles"
 KEEP_SECONDS = 60 * 24 * 3600
 # The most that one compiler job of a unity batch was seen to take.
 JOB_BYTES = 2_000_000_000
-
-
-def cache_dir() -> Path:
-    if chosen := os.environ.get("UVGRPC_CACHE_DIR"):
-        return Path(chosen).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uvgrpc"
 
 
 @dataclass(frozen=True)
