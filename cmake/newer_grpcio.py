@@ -50,10 +50,10 @@ def other(version: str) -> tuple[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"grpcio-{version}.tar.gz"
     if not archive.exists():
-        command = [sys.executable, "-m", "unearth", f"grpcio=={version}", "--no-binary", "--download", folder]
-        done = subprocess.run([*command, *fetch.index_options()], capture_output=True, text=True)
-        if done.returncode != 0 or not archive.exists():
-            raise SystemExit(f"error: cannot download grpcio {version}: {done.stderr.strip()}")
+        try:
+            archive = fetch.from_index("grpcio", version, folder)
+        except fetch.FetchError as problem:
+            raise SystemExit(f"error: {problem}") from None
     digest = fetch.sha256(archive)
     return digest, fetch.unpack(archive, digest, WORK / "source")
 

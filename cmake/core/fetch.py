@@ -35,6 +35,27 @@ def index_options() -> list[str]:
     return ["--index-url", url] if url else []
 
 
+def from_index(name: str, version: str, folder: Path) -> Path:
+    """A source distribution, whatever it holds: nobody has compared its hash yet."""
+    command = [
+        sys.executable,
+        "-m",
+        "unearth",
+        f"{name}=={version}",
+        "--no-binary",
+        "--download",
+        str(folder),
+    ]
+    run = subprocess.run(command + index_options(), capture_output=True, text=True)
+    found = list(folder.glob(f"{name}-{version}.tar.gz"))
+    if run.returncode != 0 or not found:
+        hint = "install it with: pip install unearth" if "No module named unearth" in run.stderr else ""
+        raise FetchError(
+            f"cannot download {name} {version}: {run.stderr.strip() or run.stdout.strip()} {hint}"
+        )
+    return found[0]
+
+
 def download(name: str, version: str, digest: str, folder: Path) -> Path:
     target = folder / f"{name}-{version}.tar.gz"
     if target.exists() and sha256(target) == digest:
@@ -42,29 +63,14 @@ def download(name: str, version: str, digest: str, folder: Path) -> Path:
     print(f"-- downloading {name} {version} (source distribution)", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        command = [
-            sys.executable,
-            "-m",
-            "unearth",
-            f"{name}=={version}",
-            "--no-binary",
-            "--download",
-            temporary,
-        ]
-        run = subprocess.run(command + index_options(), capture_output=True, text=True)
-        found = list(Path(temporary).glob("*.tar.gz"))
-        if run.returncode != 0 or not found:
-            hint = "install it with: pip install unearth" if "No module named unearth" in run.stderr else ""
-            raise FetchError(
-                f"cannot download {name} {version}: {run.stderr.strip() or run.stdout.strip()} {hint}"
-            )
-        actual = sha256(found[0])
+        found = from_index(name, version, Path(temporary))
+        actual = sha256(found)
         if actual != digest:
             raise FetchError(
                 f"{name} {version} has SHA-256\n  {actual}\n"
                 f"but third_party/ pins\n  {digest}\nNothing was unpacked."
             )
-        os.replace(found[0], target)
+        os.replace(found, target)
     return target
 
 
