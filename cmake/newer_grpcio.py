@@ -38,12 +38,6 @@ THREADS = re.compile(r"\bpthread_create\b|\bstd::thread\b|\bThread\(|\bpoll\(|\b
 SHOWN = 40  # that have changed, by name; of more, the number is enough
 
 
-def pinned() -> tuple[str, str]:
-    text = (ROOT / "third_party" / "grpc.cmake").read_text()
-    version, digest = re.search(r"GRPC_VERSION ([\w.]+)\)\nset\(GRPC_SHA256 (\w+)\)", text).groups()  # type: ignore[union-attr]
-    return version, digest
-
-
 def other(version: str) -> tuple[str, Path]:
     """The hash and the sources of one that no file pins."""
     folder = WORK / "download"
@@ -180,7 +174,8 @@ def main() -> None:
     if sys.argv[1] == "--members":
         print(json.dumps(sorted(set(members()))))
         return
-    version, digest = pinned()
+    pinned = fetch.pins()
+    version, digest = pinned["GRPC_VERSION"], pinned["GRPC_SHA256"]
     with build.lock(cache_dir() / "source.lock"):
         old = fetch.source("grpcio", version, digest, cache_dir())
     new_version = sys.argv[1]

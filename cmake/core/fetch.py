@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,13 @@ from pathlib import Path
 
 class FetchError(Exception):
     pass
+
+
+def pins() -> dict[str, str]:
+    """Versions and hashes of third_party/, by their names there (GRPC_VERSION)."""
+    folder = Path(__file__).resolve().parents[2] / "third_party"
+    text = "".join((folder / f"{name}.cmake").read_text() for name in ("grpc", "libuv"))
+    return dict(re.findall(r"^set\((\w+) ([\w.]+)\)$", text, re.MULTILINE))
 
 
 def sha256(path: Path) -> str:

@@ -26,20 +26,16 @@ from platforms import ROOT, WORK, zig_compilers
 
 sys.path.insert(0, str(ROOT / "cmake" / "core"))
 import build
+import fetch
 
 TARGET = "aarch64-macos"
 FOLDER = WORK / "macos"
 PARTS = ("engine", "bindings", "core")
 
 
-def pins() -> dict[str, str]:
-    text = "".join((ROOT / "third_party" / f"{name}.cmake").read_text() for name in ("grpc", "libuv"))
-    return dict(re.findall(r"^set\((\w+) ([\w.]+)\)$", text, re.MULTILINE))
-
-
 def sources() -> tuple[Path, Path]:
     """gRPC's and uvloop's, from the cache."""
-    pinned = pins()
+    pinned = fetch.pins()
     output = FOLDER / "sources.cmake"
     command = [sys.executable, ROOT / "cmake" / "core" / "build.py", "--sources-only", "--output", output]
     for option, name in (("--grpc", "GRPC"), ("--uvloop", "UVLOOP")):
@@ -53,7 +49,7 @@ def usage(grpc: Path) -> list[str]:
     """Options from usage.cmake, with c-ares' configuration for this system before all others."""
     script = FOLDER / "usage_options.cmake"
     script.write_text(
-        f'set(GRPC_SOURCE_DIR "{grpc}")\nset(GRPC_VERSION "{pins()["GRPC_VERSION"]}")\n'
+        f'set(GRPC_SOURCE_DIR "{grpc}")\nset(GRPC_VERSION "{fetch.pins()["GRPC_VERSION"]}")\n'
         f'include("{ROOT}/cmake/core/usage.cmake")\n'
         "foreach(each IN LISTS GRPC_CORE_INCLUDES)\n  message(NOTICE -I${each})\nendforeach()\n"
         "foreach(each IN LISTS GRPC_CORE_DEFINITIONS)\n  message(NOTICE -D${each})\nendforeach()\n"
