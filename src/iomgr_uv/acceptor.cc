@@ -19,9 +19,8 @@ namespace uvgrpc {
 namespace {
 
 // Connections accepted in one callback before others get their turn; so long
-// as the turn has not lasted for so long.
+// as that is no long one.
 constexpr int kMaxAcceptsPerCallback = 32;
-constexpr std::chrono::milliseconds kLongTurn{4};
 // The longest queue that Linux makes (net.core.somaxconn).
 constexpr int kMaxRest = 4096;
 // Out of descriptors or memory: look again after this. Until then the socket is
@@ -98,8 +97,8 @@ void Acceptor::OnReadable(uv_poll_t* handle, int error, int) {
 void Acceptor::HandleReadable() {
   LoopBridge::CallbackScope scope(bridge_.get());
   for (int i = 0; i < kMaxAcceptsPerCallback && poll_.is_open(); ++i) {
-    if (i > 0 &&
-        bridge_->TurnLength(std::chrono::steady_clock::now()) > kLongTurn) {
+    if (i > 0 && bridge_->TurnLength(std::chrono::steady_clock::now()) >
+                     LoopBridge::kLongTurn) {
       return;
     }
     int error = 0;

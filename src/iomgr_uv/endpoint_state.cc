@@ -41,13 +41,12 @@ constexpr int kMaxTurnsToWait = 256;
 // How long one connection may read in a turn, if it brings more than one piece.
 constexpr std::chrono::microseconds kReadTime{1000};
 constexpr std::chrono::microseconds kReadTimeOfBurdens{250};
-// Once a turn has lasted so long, connections that bring much, and those of
-// which little is known, leave their input to a later one. After so long a
-// wait one of them each kLongTurn goes on, however long the turn.
+// Once a turn has lasted for kLongTurn, connections that bring much, and those
+// of which little is known, leave their input to a later one. After
+// kLongestWait one of them each kLongTurn goes on, however long the turn.
 // New ones are among them since they may have a TLS handshake to do, which
 // takes core about a millisecond: many of them come at a time. They, and those
 // that are known to be a burden, wait sooner.
-constexpr std::chrono::milliseconds kLongTurn{4};
 constexpr std::chrono::milliseconds kLongTurnForBurdens{1};
 constexpr std::chrono::milliseconds kLongestWait{80};
 // A longer turn is not of our making: the program blocks the loop, and what it
@@ -266,13 +265,13 @@ bool EndpointState::LetsOthersGoFirst() {
 
 bool EndpointState::IsLongTurn(Clock::time_point now) const {
   const auto length = bridge_->TurnLength(now);
-  return length > (IsBurden() ? kLongTurnForBurdens : kLongTurn) &&
+  return length > (IsBurden() ? kLongTurnForBurdens : LoopBridge::kLongTurn) &&
          length < kBlockedTurn;
 }
 
 bool EndpointState::MayReadInLongTurn(Clock::time_point now) const {
   return now - waits_since_ >= kLongestWait &&
-         bridge_->TakeLateRead(now, kLongTurn);
+         bridge_->TakeLateRead(now, LoopBridge::kLongTurn);
 }
 
 void EndpointState::HandleReadable() {

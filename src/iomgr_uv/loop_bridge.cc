@@ -24,8 +24,8 @@ namespace {
 constexpr std::chrono::microseconds kDrainTime{1000};
 // There is a drain behind every event of a turn. Once that has lasted longer
 // than this, work that is posted without end gets less of it.
-constexpr std::chrono::milliseconds kLongTurn{1};
-constexpr std::chrono::microseconds kDrainTimeInLongTurn{50};
+constexpr std::chrono::milliseconds kTurnForLongDrains{1};
+constexpr std::chrono::microseconds kShortDrainTime{50};
 constexpr size_t kWorkPerLook = 16;
 // Rounds of start-drain-deliver in one prepare callback.
 constexpr int kMaxRoundsPerPrepare = 4;
@@ -225,11 +225,7 @@ LoopBridge::CallScope::~CallScope() {
 void LoopBridge::Drain(bool deliver) {
   if (draining_) return;
   draining_ = true;
-  TimeLimit limit(!local_.empty() &&
-                          TurnLength(std::chrono::steady_clock::now()) >
-                              kLongTurn
-                      ? kDrainTimeInLongTurn
-                      : kDrainTime);
+  TimeLimit limit(DrainTime());
   bool delivered = false;
   while (!local_.empty() || (deliver && delivery_requested_)) {
     if (!local_.empty()) {
@@ -250,6 +246,12 @@ void LoopBridge::Drain(bool deliver) {
   }
   draining_ = false;
   if (!local_.empty() || delivery_requested_) ArmPrepare();
+}
+
+std::chrono::microseconds LoopBridge::DrainTime() const {
+  if (local_.empty()) return kDrainTime;  // does not look at the clock
+  const auto length = TurnLength(std::chrono::steady_clock::now());
+  return length > kTurnForLongDrains ? kShortDrainTime : kDrainTime;
 }
 
 void LoopBridge::RunLocalWork(TimeLimit* limit) {

@@ -144,6 +144,10 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   void Post(EventEngine::Closure* closure);
   void Post(absl::AnyInvocable<void()> closure);
 
+  // A turn that has lasted for longer takes in nothing more of what can wait
+  // for another: new connections, and input of those that bring much.
+  static constexpr std::chrono::milliseconds kLongTurn{4};
+
   // How long the present turn has lasted at `now`, give or take a millisecond:
   // since the loop last looked at its clock, after it polled.
   std::chrono::milliseconds TurnLength(
@@ -261,6 +265,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // Runs what is posted at present, within `limit`; when deliveries are behind,
   // what is due. For Drain only.
   void RunLocalWork(TimeLimit* limit);
+  // How long a drain may last now.
+  std::chrono::microseconds DrainTime() const;
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
   void Wake();
