@@ -32,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 // A read that takes longer to deal with was too large a piece of work: the next
 // is half of it, but not less than this. Bytes of headers may cost a thousand
 // times as much as those of a message.
-constexpr std::chrono::microseconds kLongRead{500};
+constexpr std::chrono::microseconds kLongRead{250};
 constexpr size_t kSmallestPiece = 512;
 // A connection that brought so much last time waits while deliveries are
 // behind, for so many turns at most; those that bring little go on.
@@ -47,12 +47,13 @@ constexpr std::chrono::microseconds kReadTimeOfBurdens{250};
 // New ones are among them since they may have a TLS handshake to do, which
 // takes core about a millisecond: many of them come at a time. They, and those
 // that are known to be a burden, wait sooner.
-constexpr std::chrono::milliseconds kLongTurnForBurdens{1};
+constexpr std::chrono::microseconds kLongTurnForBurdens{500};
 constexpr std::chrono::milliseconds kLongestWait{80};
 // A longer turn is not of our making: the program blocks the loop, and what it
 // waits for, the answer to a ping perhaps, must not wait for other turns.
 constexpr std::chrono::milliseconds kBlockedTurn{100};
-// Reads after which a connection is known.
+// Reads after which a connection is known. Its pieces are small before: it may
+// bring a hundred calls in a few kilobytes.
 constexpr int kNewReads = 4;
 // Core deals with all that it gets at once before it writes anything. A
 // connection that left deliveries behind is held back: it gets its next pieces
@@ -175,8 +176,8 @@ bool EndpointState::IsHeldBack() {
 size_t EndpointState::NextPiece() {
   const bool held_back = IsHeldBack();
   completions_before_ = bridge_->CompletionCount();
-  if (!held_back) return largest_piece_;
-  --small_pieces_;
+  if (!held_back && new_reads_ == 0) return largest_piece_;
+  if (held_back) --small_pieces_;
   return std::min(kMuch, largest_piece_);
 }
 
@@ -263,10 +264,11 @@ bool EndpointState::LetsOthersGoFirst() {
   return waits;
 }
 
-bool EndpointState::IsLongTurn(Clock::time_point now) const {
+bool EndpointState::IsLongTurn(Clock::time_point now) {
   const auto length = bridge_->TurnLength(now);
-  return length > (IsBurden() ? kLongTurnForBurdens : LoopBridge::kLongTurn) &&
-         length < kBlockedTurn;
+  const std::chrono::microseconds limit =
+      IsBurden() ? kLongTurnForBurdens : LoopBridge::kLongTurn;
+  return length > limit && length < kBlockedTurn;
 }
 
 bool EndpointState::MayReadInLongTurn(Clock::time_point now) const {
@@ -338,6 +340,7 @@ void EndpointState::FinishRead(absl::Status status) {
   Callback on_read = std::move(on_read_);
   on_read_ = nullptr;
   read_target_ = nullptr;
+  const LoopBridge::ReadScope scope(bridge_.get());
   // May destroy the endpoint, and with it everything but this object, which
   // its handle keeps until libuv's close callback.
   on_read(std::move(status));

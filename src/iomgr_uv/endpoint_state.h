@@ -135,7 +135,7 @@ class EndpointState final : public LoopObject,
     return new_reads_ > 0 || largest_piece_ != kAnyPiece;
   }
   // Whether this turn is one of those that are filled by connections' input.
-  bool IsLongTurn(std::chrono::steady_clock::time_point now) const;
+  bool IsLongTurn(std::chrono::steady_clock::time_point now);
   // Whether it has waited for so long that it goes on in one, too.
   bool MayReadInLongTurn(std::chrono::steady_clock::time_point now) const;
   void HandleWritable();

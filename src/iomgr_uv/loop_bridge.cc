@@ -19,14 +19,17 @@
 namespace uvgrpc {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // How long one drain may last before other users of the loop get their turn,
 // and how many closures run between two looks at the clock.
-constexpr std::chrono::microseconds kDrainTime{1000};
-// There is a drain behind every event of a turn. Once that has lasted longer
-// than this, work that is posted without end gets less of it.
-constexpr std::chrono::milliseconds kTurnForLongDrains{1};
-constexpr std::chrono::microseconds kShortDrainTime{50};
+constexpr std::chrono::microseconds kDrainTime{500};
 constexpr size_t kWorkPerLook = 16;
+// There is a drain behind every event of a turn. Once one has left something,
+// or the turn has lasted for so long, work that is posted without end gets
+// less.
+constexpr std::chrono::microseconds kTurnForLongDrains{1000};
+constexpr std::chrono::microseconds kShortDrainTime{50};
 // Rounds of start-drain-deliver in one prepare callback.
 constexpr int kMaxRoundsPerPrepare = 4;
 
@@ -179,14 +182,16 @@ void LoopBridge::PostWork(Work work) {
   OrphanQueue::Get().Push([work = std::move(work)]() mutable { work.Run(); });
 }
 
-std::chrono::milliseconds LoopBridge::TurnLength(
-    std::chrono::steady_clock::time_point now) const {
-  // Both count from the start of the machine's monotonic clock.
-  const auto looked_at_clock =
-      std::chrono::milliseconds(static_cast<int64_t>(uv_.now(loop_)));
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             now.time_since_epoch()) -
-         looked_at_clock;
+std::chrono::microseconds LoopBridge::TurnLength(Clock::time_point now) {
+  if (turn_began_ == Clock::time_point()) {
+    // Both count from the start of the machine's monotonic clock; libuv leaves
+    // out what is less than a millisecond.
+    const Clock::time_point looked_at_clock{
+        std::chrono::milliseconds(static_cast<int64_t>(uv_.now(loop_)) + 1)};
+    turn_began_ = std::min(now, looked_at_clock);
+  }
+  return std::chrono::duration_cast<std::chrono::microseconds>(now -
+                                                               turn_began_);
 }
 
 void LoopBridge::RequestTurn() {
@@ -245,13 +250,17 @@ void LoopBridge::Drain(bool deliver) {
     if (hooks_ != nullptr) (void)hooks_->DeliverCompletions();
   }
   draining_ = false;
-  if (!local_.empty() || delivery_requested_) ArmPrepare();
+  if (!local_.empty() || delivery_requested_) {
+    has_drained_long_ = true;
+    ArmPrepare();
+  }
 }
 
-std::chrono::microseconds LoopBridge::DrainTime() const {
+std::chrono::microseconds LoopBridge::DrainTime() {
   if (local_.empty()) return kDrainTime;  // does not look at the clock
-  const auto length = TurnLength(std::chrono::steady_clock::now());
-  return length > kTurnForLongDrains ? kShortDrainTime : kDrainTime;
+  const bool is_short =
+      has_drained_long_ || TurnLength(Clock::now()) > kTurnForLongDrains;
+  return is_short ? kShortDrainTime : kDrainTime;
 }
 
 void LoopBridge::RunLocalWork(TimeLimit* limit) {
@@ -284,6 +293,7 @@ void LoopBridge::ArmPrepare() {
 void LoopBridge::Wake() { CHECK_EQ(uv_.async_send(handles_->async.get()), 0); }
 
 void LoopBridge::HandleCheck() {
+  polled_ = Clock::now();
   // libuv looked at its clock when the poll was over, and not since.
   turn_stats_.Begin(
       std::chrono::milliseconds(static_cast<int64_t>(uv_.now(loop_))));
@@ -293,8 +303,12 @@ void LoopBridge::HandlePrepare() {
   // The handle, which libuv frees in a later phase, keeps this alive.
   if (prepare_armed_) StartAndDrain();
   if (!turn_stats_.has_begun()) HandleCheck();
+  const Clock::time_point now = Clock::now();
   turn_stats_.End(std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now().time_since_epoch()));
+      now.time_since_epoch()));
+  if (hooks_ != nullptr) hooks_->HandleTurnEnd(now - polled_);
+  turn_began_ = {};
+  has_drained_long_ = false;
 }
 
 void LoopBridge::StartAndDrain() {

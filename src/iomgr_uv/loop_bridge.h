@@ -83,6 +83,11 @@ class TurnHooks {
   // Hands over completions that arrived since. Returns whether there were any.
   virtual bool DeliverCompletions() = 0;
 
+  // The loop is about to poll. `tasks_took`: all that it did since it last had
+  // dealt with what a poll brought.
+  virtual void HandleTurnEnd(
+      std::chrono::steady_clock::duration /*tasks_took*/) {}
+
   // Whether so much has completed that the engine should not produce more
   // before the loop has turned. While it is, the loop does not sleep.
   virtual bool IsBehind() const { return false; }
@@ -148,10 +153,11 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // for another: new connections, and input of those that bring much.
   static constexpr std::chrono::milliseconds kLongTurn{4};
 
-  // How long the present turn has lasted at `now`, give or take a millisecond:
-  // since the loop last looked at its clock, after it polled.
-  std::chrono::milliseconds TurnLength(
-      std::chrono::steady_clock::time_point now) const;
+  // How long the present turn has lasted at `now`: since it was first asked
+  // for, which costs a turn that nobody asks about nothing, or since the loop
+  // looked at its clock after it polled, if that was a millisecond before.
+  std::chrono::microseconds TurnLength(
+      std::chrono::steady_clock::time_point now);
 
   // For connections that have waited too long for a turn with time for them:
   // true for one of them each `interval`.
@@ -181,6 +187,24 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   uint64_t CompletionCount() const {
     return hooks_ == nullptr ? 0 : hooks_->CompletionCount();
   }
+
+  // Around what core does with input of one connection.
+  class ReadScope {
+   public:
+    explicit ReadScope(LoopBridge* bridge) : bridge_(bridge) {
+      bridge_->read_limit_ = bridge_->CompletionCount() + kFewOfARead;
+    }
+    ~ReadScope() { bridge_->read_limit_ = 0; }
+    ReadScope(const ReadScope&) = delete;
+    ReadScope& operator=(const ReadScope&) = delete;
+
+   private:
+    LoopBridge* const bridge_;
+  };
+
+  // Whether what completes now is one of the few that a connection's input has
+  // completed so far. What core does later, because it has yielded, is of many.
+  bool IsOneOfFew() const { return CompletionCount() < read_limit_; }
 
   // Around everything that libuv calls us with.
   class CallbackScope {
@@ -249,6 +273,8 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
  private:
   friend class LoopObject;
 
+  static constexpr uint64_t kFewOfARead = 16;
+
   // Either a borrowed Closure or an owned AnyInvocable.
   struct Work {
     EventEngine::Closure* closure = nullptr;
@@ -266,7 +292,7 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // what is due. For Drain only.
   void RunLocalWork(TimeLimit* limit);
   // How long a drain may last now.
-  std::chrono::microseconds DrainTime() const;
+  std::chrono::microseconds DrainTime();
   void ArmPrepare();
   // Makes the coming poll return at once, or wakes the present one.
   void Wake();
@@ -305,7 +331,11 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   bool prepare_armed_ = false;
   bool in_prepare_ = false;
   TurnStats turn_stats_;
+  std::chrono::steady_clock::time_point polled_;      // and its events are over
+  std::chrono::steady_clock::time_point turn_began_;  // unless nobody asked
+  bool has_drained_long_ = false;                     // in this turn
   std::chrono::steady_clock::time_point last_late_read_;
+  uint64_t read_limit_ = 0;  // of CompletionCount; 0 outside of reads
   size_t unsent_bytes_ = 0;
   std::array<int, UV_HANDLE_TYPE_MAX> handles_by_type_{};
 
