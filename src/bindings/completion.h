@@ -18,8 +18,9 @@ class LoopContext;
 // turn, come Settle and, if that asks for it, Deliver.
 class Completion : public grpc_completion_queue_functor {
  public:
-  // `context` must outlive the operation.
-  explicit Completion(LoopContext* context) : context_(context) {
+  // `context` must outlive the operation, which may be the arrival of a call.
+  explicit Completion(LoopContext* context, bool begins_call = false)
+      : context_(context), begins_call_(begins_call) {
     functor_run = &Completion::OnComplete;
     inlineable = 1;
     internal_success = 0;
@@ -36,6 +37,7 @@ class Completion : public grpc_completion_queue_functor {
  private:
   friend class LoopContext;
   friend class CompletionList;
+  friend class PendingCompletions;
 
   // Loop thread, without the GIL. Returns whether Python must hear of it; if
   // not, the completion may be gone afterwards.
@@ -48,6 +50,9 @@ class Completion : public grpc_completion_queue_functor {
 
   LoopContext* const context_;
   Completion* next_ = nullptr;
+  const bool begins_call_;
+  // One of many calls that its connection has brought at once.
+  bool is_of_many_ = false;
   bool ok_ = false;
 };
 
@@ -73,6 +78,39 @@ class CompletionList {
  private:
   Completion* head_ = nullptr;
   Completion** tail_ = &head_;
+};
+
+// What waits for Python, in three lists that are taken from in turn: a call of
+// one connection must not stand behind the hundreds that another has brought at
+// once, or behind what comes of their being given up. Not thread-safe.
+class PendingCompletions {
+ public:
+  int count() const { return count_; }
+  void Push(Completion* completion) {
+    lists_[ListOf(*completion)].Push(completion);
+    ++count_;
+  }
+  // The next one, or null.
+  Completion* Pop() {
+    if (count_ == 0) return nullptr;
+    --count_;
+    while (true) {
+      next_ = next_ + 1 == kLists ? 0 : next_ + 1;
+      Completion* const completion = lists_[next_].Pop();
+      if (completion != nullptr) return completion;
+    }
+  }
+
+ private:
+  enum List { kCalls, kCallsOfMany, kOther, kLists };
+  static List ListOf(const Completion& completion) {
+    if (!completion.begins_call_) return kOther;
+    return completion.is_of_many_ ? kCallsOfMany : kCalls;
+  }
+
+  CompletionList lists_[kLists];
+  int next_ = kOther;
+  int count_ = 0;
 };
 
 }  // namespace uvgrpc

@@ -5,6 +5,7 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -27,12 +28,15 @@ constexpr int kSettledPerLook = 16;
 constexpr int kStartCount = 128;
 constexpr int kCollectedPerLook = 8;
 // How long one delivery may last before others of the ready queue get their
-// turn, and how many completions go between two looks at the clock. Each of
-// them may have a task run in the next turn, which takes longer than its
-// delivery: so their number is bounded, too.
+// turn, and how many completions go between two looks at the clock.
 constexpr std::chrono::microseconds kDeliveryTime{1000};
 constexpr int kDeliveriesPerLook = 8;
+// Each of them may have a task run in the next turn, which takes longer than
+// its delivery: so their number is bounded, too, as it takes for turns of about
+// kTasksTime.
+constexpr int kMinDeliveries = 16;
 constexpr int kMaxDeliveries = 128;
+constexpr std::chrono::nanoseconds kTasksTime{2'000'000};
 
 }  // namespace
 
@@ -139,7 +143,7 @@ void LoopContext::StartNow() {
   do {
     StartUpTo(nullptr);
   } while (SettleCompletions() && ++rounds < kMaxSettleRounds);
-  if (pending_count_ > 0) bridge()->RequestDelivery();
+  if (pending_.count() > 0) bridge()->RequestDelivery();
 }
 
 void LoopContext::StartCollected() {
@@ -163,6 +167,8 @@ void LoopContext::StartUpTo(const Collectable* last) {
 
 void LoopContext::Complete(Completion* completion) {
   if (InLoopThread()) {
+    completion->is_of_many_ =
+        completion->begins_call_ && !bridge()->IsOneOfFew();
     completed_.Push(completion);
     ++completed_count_;
     ++completed_in_all_;
@@ -190,7 +196,6 @@ bool LoopContext::SettleCompletions() {
       --completed_count_;
       if (completion->Settle(completion->ok_)) {
         pending_.Push(completion);
-        ++pending_count_;
       }
       // A loop that closes has no further turn to leave anything to.
       is_over =
@@ -208,7 +213,7 @@ bool LoopContext::DeliverCompletions() {
     absl::MutexLock lock(mu_);
     has_references = !to_decref_.empty();
   }
-  if (pending_count_ > 0 || has_references) ScheduleDelivery();
+  if (pending_.count() > 0 || has_references) ScheduleDelivery();
   return any;
 }
 
@@ -235,21 +240,36 @@ bool LoopContext::DeliverPending() {
   delivery_scheduled_ = false;
   TimeLimit limit(kDeliveryTime);
   WhilePythonLives([&] { DeliverWhile(&limit); });
-  if (pending_count_ > 0) ScheduleDelivery();
+  if (pending_.count() > 0) ScheduleDelivery();
   return !RaiseExit();
+}
+
+void LoopContext::HandleTurnEnd(Clock::duration tasks_took) {
+  const auto in_this_turn =
+      static_cast<int>(delivery_count_ - delivery_count_at_turn_);
+  delivery_count_at_turn_ = delivery_count_;
+  // What the turn before delivered has run in this one. Few say little.
+  const int delivered = std::exchange(delivered_last_turn_, in_this_turn);
+  if (delivered < kDeliveriesPerLook) return;
+  // What costs much counts at once, and is forgotten in some twenty turns.
+  delivery_cost_ =
+      std::clamp(tasks_took / delivered, delivery_cost_ - delivery_cost_ / 16,
+                 kTasksTime / kMinDeliveries);
+  const auto fit = kTasksTime / std::max(delivery_cost_, Clock::duration(1));
+  max_deliveries_ =
+      std::clamp(static_cast<int>(fit), kMinDeliveries, kMaxDeliveries);
 }
 
 void LoopContext::DeliverWhile(TimeLimit* limit) {
   DropReferences();
   int delivered = 0;
   while (Completion* completion = pending_.Pop()) {
-    --pending_count_;
     ++delivery_count_;
     completion->Deliver();
     NoteException();
     if (limit == nullptr) continue;
     if (exit_) break;
-    if (++delivered == kMaxDeliveries) break;
+    if (++delivered == max_deliveries_) break;
     if (delivered % kDeliveriesPerLook == 0 && limit->IsOver()) break;
   }
 }
@@ -315,7 +335,7 @@ void LoopContext::Shutdown() {
   }
   engine_->Shutdown();
   // What an entry of the ready queue was to deliver.
-  if (pending_count_ > 0) ScheduleDelivery();
+  if (pending_.count() > 0) ScheduleDelivery();
   // Whatever still arrives has nobody to hear it.
   bridge()->set_turn_hooks(nullptr);
   grpc_completion_queue_shutdown(std::exchange(cq_, nullptr));

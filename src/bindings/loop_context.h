@@ -169,7 +169,9 @@ class LoopContext final : public TurnHooks,
 
   // Batches that wait to start, and completions that wait for Python.
   int collected_count() const { return collected_count_; }
-  int waiting_completions() const { return completed_count_ + pending_count_; }
+  int waiting_completions() const {
+    return completed_count_ + pending_.count();
+  }
   // In all: what was started, and what was delivered to Python.
   uint64_t start_count() const { return start_count_; }
   uint64_t delivery_count() const { return delivery_count_; }
@@ -197,8 +199,9 @@ class LoopContext final : public TurnHooks,
   // TurnHooks
   void StartCollected() override;
   bool DeliverCompletions() override;
+  void HandleTurnEnd(std::chrono::steady_clock::duration tasks_took) override;
   bool IsBehind() const override {
-    return completed_count_ + pending_count_ >= kBehind;
+    return completed_count_ + pending_.count() >= kBehind;
   }
   uint64_t CompletionCount() const override { return completed_in_all_; }
 
@@ -236,8 +239,12 @@ class LoopContext final : public TurnHooks,
   uint64_t completed_in_all_ = 0;
   // What waits for Python, and whether an entry of the ready queue will see to
   // it.
-  CompletionList pending_;
-  int pending_count_ = 0;
+  PendingCompletions pending_;
+  // How many may be delivered in a turn, and what that follows from.
+  int max_deliveries_ = 32;
+  Clock::duration delivery_cost_{0};
+  uint64_t delivery_count_at_turn_ = 0;
+  int delivered_last_turn_ = 0;
   bool delivery_scheduled_ = false;
   PyObject* loop_ = nullptr;
   PyRef exit_type_;

@@ -50,7 +50,7 @@ ServerCall::ServerCall(Server* server, int method, bool reads_request)
       outgoing_(this),
       reply_details_(grpc_empty_slice()),
       request_tag_(this, &ServerCall::HandleRequest,
-                   &ServerCall::DeliverRequest),
+                   &ServerCall::DeliverRequest, /*begins_call=*/true),
       close_tag_(this, &ServerCall::HandleClosed, &ServerCall::DeliverClosed),
       send_tag_(this, &ServerCall::HandleSent, &ServerCall::DeliverClosed) {
   server->AddCall(this);

@@ -103,8 +103,9 @@ class ServerCall final : public Call {
   using Deliverer = void (ServerCall::*)();
   class Tag final : public Completion {
    public:
-    Tag(ServerCall* call, Settler settle, Deliverer deliver)
-        : Completion(call->context()),
+    Tag(ServerCall* call, Settler settle, Deliverer deliver,
+        bool begins_call = false)
+        : Completion(call->context(), begins_call),
           call_(call),
           settle_(settle),
           deliver_(deliver) {}
