@@ -44,7 +44,7 @@ help:
 	@echo "make dev           an environment, .venv-dev, that builds what has changed when uvgrpc is imported"
 	@echo "make wheels        wheels for distributions, checked and tried out (docs/releasing.md); make check-macos: compiles for macOS"
 	@echo "make release       what a release needs: version, changelog, tag, docs, builds"
-	@echo "make newer-grpcio  VERSION=1.85.3: what moves with another grpcio: sources, patches, experiments, API"
+	@echo "make newer-grpcio  what moves with a newer grpcio (third_party/newer.cmake; VERSION=... another): sources, patches, experiments, API"
 	@echo "make lint format   check the style; bring it about"
 	@echo "make requirements  make third_party/*.txt from their *.in"
 	@echo "make clean         remove build/ and .venv-*; the core cache stays"
@@ -341,7 +341,7 @@ release: $(WHEELS)/.ready
 # What moves with another grpcio than the one of third_party/grpc.cmake; core is not built.
 .PHONY: newer-grpcio
 newer-grpcio: $(WHEELS)/.ready
-	@$(WHEELS)/bin/python cmake/newer_grpcio.py $(VERSION)
+	@$(WHEELS)/bin/python cmake/newer_grpcio.py "$(VERSION)"
 
 .PHONY: requirements
 requirements:

@@ -1,6 +1,6 @@
 # Copyright 2026 The uvgrpc Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What moves with another grpcio than the pinned one (`make newer-grpcio VERSION=...`).
+"""What moves with another grpcio than the pinned one: that of third_party/newer.cmake, or of `VERSION=...`.
 
 Nothing of core is compiled. From the source distributions of both: what cmake/core/plan.py makes of their
 lists of sources, whether cmake/core/patches.py fits, experiments and their defaults. From their wheels: names
@@ -170,7 +170,7 @@ def interface(version: str) -> set[str]:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise SystemExit("usage: make newer-grpcio VERSION=1.86.0")
+        raise SystemExit("usage: make newer-grpcio, or make newer-grpcio VERSION=1.86.0")
     if sys.argv[1] == "--members":
         print(json.dumps(sorted(set(members()))))
         return
@@ -178,8 +178,13 @@ def main() -> None:
     version, digest = pinned["GRPC_VERSION"], pinned["GRPC_SHA256"]
     with build.lock(cache_dir() / "source.lock"):
         old = fetch.source("grpcio", version, digest, cache_dir())
-    new_version = sys.argv[1]
-    new_digest, new = other(new_version)
+    new_version = sys.argv[1] or pinned["NEWER_GRPC_VERSION"]
+    if new_version == pinned["NEWER_GRPC_VERSION"]:
+        new_digest = pinned["NEWER_GRPC_SHA256"]
+        archive = fetch.download("grpcio", new_version, new_digest, WORK / "download")
+        new = fetch.unpack(archive, new_digest, WORK / "source")
+    else:
+        new_digest, new = other(new_version)
     print(f"grpcio {version} (pinned) -> {new_version}")
     compare_sources(old, new)
     compare_usage(old, new)

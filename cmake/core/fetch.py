@@ -23,7 +23,7 @@ class FetchError(Exception):
 def pins() -> dict[str, str]:
     """Versions and hashes of third_party/, by their names there (GRPC_VERSION)."""
     folder = Path(__file__).resolve().parents[2] / "third_party"
-    text = "".join((folder / f"{name}.cmake").read_text() for name in ("grpc", "libuv"))
+    text = "".join((folder / f"{name}.cmake").read_text() for name in ("grpc", "libuv", "newer"))
     return dict(re.findall(r"^set\((\w+) ([\w.]+)\)$", text, re.MULTILINE))
 
 
