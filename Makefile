@@ -60,7 +60,7 @@ demo:
 
 .PHONY: test
 test:
-	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 11 to 13 min later"
+	@echo "make test: 25 to 35 min the first time on two cores, most of it gRPC's core, plain and sanitized; 9 to 12 min later"
 	@cmake/prerequisites.sh test
 	@$(MAKE) --no-print-directory lint docs test-cpp test-asan test-python
 	@$(MAKE) --no-print-directory test-asan-python ASAN_TESTS='$(ASAN_SHORT)'
@@ -201,7 +201,7 @@ $(OLDEST)/.ready: $(OLDEST_PIN) $(TEST)/.ready
 test-python: venv $(OLDEST)/.ready
 	$(call install,$(TEST),ON)
 	$(call say,Python tests)
-	@$(TEST)/bin/pytest --numprocesses 2 --dist worksteal -m 'not alone'
+	@$(TEST)/bin/pytest --numprocesses 3 --dist worksteal -m 'not alone'
 	$(call say,Python tests: those that need the machine for themselves)
 	@$(TEST)/bin/pytest -m alone
 	$(call say,Compat suite on uvgrpc with the oldest grpcio)

@@ -410,7 +410,8 @@ def test_a_client_that_does_not_answer_does_not_keep_a_stop(grace: float | None)
             await client.ping()
             began = time.monotonic()
             await running.server.stop(grace)
-            assert time.monotonic() - began >= (grace or 0)
+            # libuv's clock counts whole milliseconds.
+            assert time.monotonic() - began >= (grace or 0) - 0.002
             in_time(began, 1 + (grace or 0))
             client.close()
 
