@@ -9,10 +9,9 @@ import contextlib
 import time
 from typing import Any
 
-import grpc
 import pytest
 from peers import frames
-from support import aio, run
+from support import aio, run, service, serving
 
 pytestmark = pytest.mark.uvgrpc_only
 
@@ -29,10 +28,7 @@ def _spin(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("suspends", [False, True])
-@pytest.mark.parametrize("registered", [False, True])
-def test_a_call_does_not_stand_behind_hundreds_of_another_connection(
-    suspends: bool, registered: bool
-) -> None:
+def test_a_call_does_not_stand_behind_hundreds_of_another_connection(suspends: bool) -> None:
     begun: list[bytes] = []
 
     async def answer(request: bytes, context: Any) -> bytes:
@@ -44,24 +40,18 @@ def test_a_call_does_not_stand_behind_hundreds_of_another_connection(
         return request
 
     async def main() -> None:
-        server = aio.server()
-        methods = {"M": grpc.unary_unary_rpc_method_handler(answer)}
-        if registered:
-            server.add_registered_method_handlers("t", methods)
-        else:
-            server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("t", methods)])
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            call = channel.unary_unary("/t/M")
+        async with (
+            serving(service(Method=answer)) as running,
+            aio.insecure_channel(running.target) as channel,
+        ):
+            call = channel.unary_unary("/test.Service/Method")
             await call(b"warm")
+            block = frames.headers("/test.Service/Method")
             for _ in range(5):
-                busy = await frames.Connection.open(port)
-                block = frames.headers("/t/M")
-                wanted = range(1, 2 * MANY, 2)
-                calls = [frames.request(stream, block, b"busy") for stream in wanted]
+                busy = await frames.Connection.open(int(running.target.rsplit(":", 1)[1]))
                 begun.clear()
-                busy.writer.write(b"".join(calls))
+                streams = range(1, 2 * MANY, 2)
+                busy.writer.write(b"".join(frames.request(stream, block, b"busy") for stream in streams))
                 while len(begun) < 10:  # noqa: ASYNC110 - handlers begin when they begin
                     await asyncio.sleep(0)
                 before = len(begun)
@@ -72,6 +62,5 @@ def test_a_call_does_not_stand_behind_hundreds_of_another_connection(
                 busy.writer.transport.abort()
                 with contextlib.suppress(OSError):
                     await busy.writer.wait_closed()
-        await server.stop(None)
 
     run(main(), limit=20)
