@@ -82,6 +82,8 @@ class Call : public Collectable, public LoopResident {
 
   // The last batch has come back.
   virtual void HandleIdle() {}
+  // See Completion.
+  void StandWith(const Completion& first) { wake_tag_.StandWith(first); }
   // Lets go of core's call. No batch may be with core.
   void UnrefCore();
   bool has_batches() const { return batches_ > 0; }

@@ -31,6 +31,9 @@ class Completion : public grpc_completion_queue_functor {
 
   void* tag() { return static_cast<grpc_completion_queue_functor*>(this); }
 
+  // This one waits for Python where `first`, of the same call, did.
+  void StandWith(const Completion& first) { is_of_many_ = first.is_of_many_; }
+
  protected:
   ~Completion() = default;
 
@@ -51,7 +54,7 @@ class Completion : public grpc_completion_queue_functor {
   LoopContext* const context_;
   Completion* next_ = nullptr;
   const bool begins_call_;
-  // One of many calls that its connection has brought at once.
+  // Of one of many calls that its connection has brought at once.
   bool is_of_many_ = false;
   bool ok_ = false;
 };
@@ -82,7 +85,8 @@ class CompletionList {
 
 // What waits for Python, in three lists that are taken from in turn: a call of
 // one connection must not stand behind the hundreds that another has brought at
-// once, or behind what comes of their being given up. Not thread-safe.
+// once, nor its messages behind theirs and behind what comes of their being
+// given up. Not thread-safe.
 class PendingCompletions {
  public:
   int count() const { return count_; }
@@ -102,10 +106,10 @@ class PendingCompletions {
   }
 
  private:
-  enum List { kCalls, kCallsOfMany, kOther, kLists };
+  enum List { kCalls, kOfMany, kOther, kLists };
   static List ListOf(const Completion& completion) {
-    if (!completion.begins_call_) return kOther;
-    return completion.is_of_many_ ? kCallsOfMany : kCalls;
+    if (completion.is_of_many_) return kOfMany;
+    return completion.begins_call_ ? kCalls : kOther;
   }
 
   CompletionList lists_[kLists];

@@ -167,8 +167,9 @@ void LoopContext::StartUpTo(const Collectable* last) {
 
 void LoopContext::Complete(Completion* completion) {
   if (InLoopThread()) {
-    completion->is_of_many_ =
-        completion->begins_call_ && !bridge()->IsOneOfFew();
+    if (completion->begins_call_) {
+      completion->is_of_many_ = !bridge()->IsOneOfFew();
+    }
     completed_.Push(completion);
     ++completed_count_;
     ++completed_in_all_;

@@ -101,6 +101,9 @@ grpc_auth_context* ServerCall::NewAuthContext() const {
 
 bool ServerCall::HandleRequest(bool ok) {
   if (ok) {
+    StandWith(request_tag_);
+    close_tag_.StandWith(request_tag_);
+    send_tag_.StandWith(request_tag_);
     if (method_ < 0) deadline_ = details_.deadline;
     if (server_->AddWaiting()) {
       if (reads_request_) incoming_.Seed(std::exchange(request_, nullptr));
