@@ -298,6 +298,13 @@ cdef class Loop:
         if self._context.get() != NULL:
             self._context.get().set_loop(NULL)
 
+    def leave_parent(self):
+        """In the child of a fork(): what the child does to the loop is not done to the parent's.
+
+        Returns whether the child may run it.
+        """
+        return self._context.get().bridge().HandleFork()
+
     def claim(self):
         """The run of the event loop begins on this thread."""
         self._context.get().Claim()

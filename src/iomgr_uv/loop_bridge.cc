@@ -156,6 +156,16 @@ void LoopBridge::Disclaim() {
   loop_thread_.store(0, std::memory_order_relaxed);
 }
 
+bool LoopBridge::HandleFork() {
+  const bool is_nobodys = loop_thread_.load(std::memory_order_relaxed) == 0;
+  if (is_closed() || (!is_nobodys && !InLoopThread())) return false;
+  // Out of descriptors, say: the loop is of no use to the child.
+  if (uv_.loop_fork(loop_) != 0) return false;
+  // It forgets who was to be woken.
+  Wake();
+  return true;
+}
+
 void LoopBridge::Post(EventEngine::Closure* closure) {
   PostWork(Work{closure, nullptr});
 }

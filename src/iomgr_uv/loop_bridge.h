@@ -145,6 +145,13 @@ class LoopBridge final : public std::enable_shared_from_this<LoopBridge> {
   // The run of the loop is over, if the calling thread had it.
   void Disclaim();
 
+  // In the child of a fork(): the loop gets an epoll instance, and what else
+  // the kernel has for it, of its own. What the child did to the parent's would
+  // be done to the parent; libuv even has a ring in memory that both would
+  // write. Not for a loop that another thread ran, which is not in the child:
+  // false.
+  bool HandleFork();
+
   // Runs `closure` on the loop thread, soon, never before Post returns.
   void Post(EventEngine::Closure* closure);
   void Post(absl::AnyInvocable<void()> closure);

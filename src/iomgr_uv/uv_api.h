@@ -26,6 +26,7 @@ namespace uvgrpc {
   X(handle_size)               \
   X(strerror_r)                \
   X(err_name_r)                \
+  X(loop_fork)                 \
   X(close)                     \
   X(unref)                     \
   X(now)                       \

@@ -323,3 +323,45 @@ uvloop.run(main())
         limit=30,
     )
     assert outcome.result is True
+
+
+def test_a_child_that_runs_the_parents_loop_on_does_nothing_to_the_parents() -> None:
+    """They would share an epoll instance, and the ring of io_uring by which libuv changes it."""
+    outcome = run_program(
+        f"""{PARENT}
+import socket
+
+# asyncio has forgotten in a child that its loop runs.
+async def watch(loop, seconds):
+    end, seen = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            readable = loop.create_future()
+            loop.add_reader(ours, lambda: readable.done() or readable.set_result(None))
+            theirs.send(b"x")
+            await readable
+            loop.remove_reader(ours)
+            seen += 1
+    assert seen > 10
+
+async def main():
+    async with wired(uu(echo)) as wire:
+        assert await wire(b"x") == b"x"
+        loop, children = asyncio.get_running_loop(), []
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                await watch(loop, 1)
+                sys.exit(3)
+            children.append(pid)
+        await watch(loop, 1)
+        assert [await reaped(pid) for pid in children] == [3] * 3
+        assert await wire(b"on") == b"on"
+    print("true")
+
+uvloop.run(main())
+""",
+        limit=30,
+    )
+    assert (outcome.returncode, outcome.out) == (0, "true\n"), outcome.err

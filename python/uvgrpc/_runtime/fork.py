@@ -31,7 +31,7 @@ class Bound(Protocol):
 _bound: weakref.WeakSet[Bound] = weakref.WeakSet()
 
 # Those that uvgrpc is used on.
-_event_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+_event_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _core.Loop] = weakref.WeakKeyDictionary()
 
 # What a child has of its parent's. Kept: its destruction is no business of fork()'s.
 _left_behind: list[Any] = []
@@ -42,9 +42,9 @@ def leave_in_child(target: Bound) -> None:
     _bound.add(target)
 
 
-def can_be_left_in_child(event_loop: asyncio.AbstractEventLoop) -> None:
+def can_be_left_in_child(event_loop: asyncio.AbstractEventLoop, core_loop: _core.Loop) -> None:
     """Lets the child of a fork() leave `event_loop` by the exit of a task. Held weakly."""
-    _event_loops.add(event_loop)
+    _event_loops[event_loop] = core_loop
 
 
 def _let_exits_out(event_loop: asyncio.AbstractEventLoop) -> None:
@@ -75,7 +75,15 @@ def _let_exits_out(event_loop: asyncio.AbstractEventLoop) -> None:
     event_loop.set_exception_handler(handle)
 
 
+def _nothing() -> None:
+    """A callback."""
+
+
 def _after_in_child() -> None:
+    for event_loop, core_loop in _event_loops.items():
+        if core_loop.leave_parent():
+            # What the parent was woken for, and the child has as well.
+            event_loop.call_soon_threadsafe(_nothing)
     _core.replace_sockets()
     _left_behind.extend(target._leave_parent() for target in _bound)
     _bound.clear()

@@ -168,7 +168,7 @@ def core_loop(event_loop: asyncio.AbstractEventLoop) -> _core.Loop:
     attributes[_CHANNELS] = weakref.WeakSet()
     attributes["close"] = _closer(event_loop, created)
     attributes["run_forever"] = _runner(event_loop, created)
-    can_be_left_in_child(event_loop)
+    can_be_left_in_child(event_loop, created)
     return created
 
 

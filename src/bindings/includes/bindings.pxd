@@ -50,6 +50,7 @@ cdef extern from "src/iomgr_uv/turn_stats.h" namespace "uvgrpc" nogil:
 
 cdef extern from "src/iomgr_uv/loop_bridge.h" namespace "uvgrpc" nogil:
     cdef cppclass CLoopBridge "uvgrpc::LoopBridge":
+        bool HandleFork()
         int handle_count() const
         uint64_t callback_count() const
         const CTurnStats& turn_stats() const
