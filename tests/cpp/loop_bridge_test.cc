@@ -319,6 +319,12 @@ TEST_F(LoopBridgeTest, WorkWithoutEndGetsOneLongDrainATurn) {
     if (!ends) bridge()->Post([&] { again(); });
   };
   bridge()->Post([&] { again(); });
+  // Our own handles do not keep a loop running.
+  bool closed = false;
+  uv_idle_t idle;
+  uv_idle_init(loop(), &idle);
+  idle.data = &closed;
+  uv_idle_start(&idle, [](uv_idle_t*) {});
   int longest = 0;
   for (int turn = 0; turn < 50; ++turn) {
     std::vector<int> drains;
@@ -327,15 +333,21 @@ TEST_F(LoopBridgeTest, WorkWithoutEndGetsOneLongDrainATurn) {
       { LoopBridge::CallbackScope scope(bridge().get()); }
       drains.push_back(ran - before);
     }
-    longest = std::max(longest, drains[0]);
     EXPECT_LE(drains[1], 16);
     EXPECT_LE(drains[2], 16);
     EXPECT_GT(drains[2], 0);
+    // The long one comes with the wake-up, in the poll.
+    const int before = ran;
     uv_run(loop(), UV_RUN_NOWAIT);
+    longest = std::max(longest, ran - before);
   }
   // In one turn at least nothing else had the processor.
   EXPECT_GT(longest, 32);
   ends = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&idle), [](uv_handle_t* handle) {
+    *static_cast<bool*>(handle->data) = true;
+  });
+  EXPECT_TRUE(RunUntil([&] { return closed; }));
   EXPECT_TRUE(RunUntil([&] { return bridge()->posted_count() == 0; }));
 }
 
