@@ -181,8 +181,7 @@ def main() -> None:
     new_version = sys.argv[1] or pinned["NEWER_GRPC_VERSION"]
     if new_version == pinned["NEWER_GRPC_VERSION"]:
         new_digest = pinned["NEWER_GRPC_SHA256"]
-        archive = fetch.download("grpcio", new_version, new_digest, WORK / "download")
-        new = fetch.unpack(archive, new_digest, WORK / "source")
+        new = fetch.source("grpcio", new_version, new_digest, WORK)
     else:
         new_digest, new = other(new_version)
     print(f"grpcio {version} (pinned) -> {new_version}")
